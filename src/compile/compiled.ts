@@ -1,0 +1,88 @@
+/**
+ * A stack turned into what a site has to hold: addresses, networks, instances and the configuration of every appliance.
+ * Pure data; the same stack file gives the same value, to the byte. Only `site` parts differ from site to site.
+ */
+export type Compiled = {
+  readonly stack: string
+  /** The search domain inside the stack: `shop.internal`. */
+  readonly domain: string
+  readonly segments: readonly CompiledSegment[]
+  /** Machines and appliances, in starting order of their generation, then by name. */
+  readonly instances: readonly CompiledInstance[]
+  /** Everything that may talk to something else; what is not here is denied (within a segment machines talk freely). */
+  readonly flows: readonly Flow[]
+}
+
+export type CompiledSegment = {
+  readonly name: string
+  readonly prefix: string
+  /** The appliance that serves DHCP and DNS here. */
+  readonly anchor: string
+  readonly anchor_address: string
+  /** Address of the firewall where the segment is behind one; machines elsewhere have no default route. */
+  readonly gateway: string | undefined
+}
+
+export type CompiledInstance = CompiledMachine | CompiledAppliance
+
+export type CompiledMachine = {
+  readonly kind: 'machine'
+  readonly name: string
+  readonly group: string
+  readonly image: string
+  readonly stateful: boolean
+  readonly legs: readonly Leg[]
+  /** Instance names, not groups. */
+  readonly needs: readonly string[]
+  readonly ready: ReadyProbe | undefined
+  readonly ready_within_s: number
+}
+
+/** How readiness is seen: http and tcp from the anchor appliance of the machine's segment, exec inside the machine. */
+export type ReadyProbe =
+  | {
+      readonly by: 'http' | 'tcp'
+      readonly from: string /** `http://10.10.2.11:80/healthz`, `tcp://10.10.4.11:5432` */
+      readonly url: string
+    }
+  | { readonly by: 'exec'; readonly command: string }
+
+export type CompiledAppliance = {
+  readonly kind: 'appliance'
+  readonly name: string
+  readonly role: 'firewall' | 'load-balancer' | 'nat'
+  readonly legs: readonly Leg[]
+  /** Complete configuration, by absolute path; secrets are named, never contained. */
+  readonly files: readonly ConfigFile[]
+  readonly secrets: readonly SecretFile[]
+}
+
+export type Leg =
+  | {
+      readonly to: 'segment'
+      readonly interface: string
+      readonly segment: string
+      readonly mac: string
+      readonly address: string /** Further addresses, such as those of central services on a NAT box. */
+      readonly also: readonly string[]
+    }
+  /** The site's outside network (firewall) or services network (NAT box); the address comes by DHCP. */
+  | { readonly to: 'outside' | 'services'; readonly interface: string; readonly mac: string }
+
+export type ConfigFile = { readonly path: string; readonly text: string }
+
+export type SecretFile = { readonly path: string; readonly secret: string }
+
+export type Flow = {
+  /** `anyone`, a prefix, an instance name, `service:NAME` (balanced) or `central:NAME`. */
+  readonly from: string
+  readonly to: string
+  readonly protocol: 'tcp' | 'udp' | 'icmp'
+  readonly ports: { readonly first: number; readonly last: number } | undefined
+  /** The appliance that lets it pass. */
+  readonly by: string
+  readonly why: string
+}
+
+/** What a site adds: where its central services are. Addresses by service name; an absent one is a problem of the site. */
+export type SiteFacts = { readonly site: string; readonly services: Readonly<Record<string, string>> }

@@ -1,0 +1,135 @@
+/**
+ * A stack as its file says it, resolved: every name refers to something that exists, every default is filled in.
+ * Made by `parseStack`; nothing in it depends on a site.
+ */
+export type Stack = {
+  /** A DNS label; names the projects at the sites. */
+  readonly name: string
+  readonly segments: readonly Segment[]
+  readonly machines: readonly MachineGroup[]
+  readonly firewalls: readonly Firewall[]
+  readonly load_balancers: readonly LoadBalancer[]
+  readonly nats: readonly Nat[]
+  readonly ingress: readonly Ingress[]
+  readonly services: readonly CentralService[]
+  readonly secrets: readonly Secret[]
+  readonly protect: Protect | undefined
+  readonly checks: readonly Check[]
+  /** Set by hand: address per instance and segment, `web1.web: 10.10.2.50`. */
+  readonly addresses: readonly FixedAddress[]
+}
+
+/** A network inside the stack: an IPv4 prefix that no other segment of the stack overlaps. */
+export type Segment = { readonly name: string; readonly prefix: string }
+
+/** `count` machines of one kind; instance names are `name1`, `name2`, ... (or `name` where count was not given). */
+export type MachineGroup = {
+  readonly name: string
+  readonly image: string
+  readonly instances: readonly string[]
+  readonly segment: string
+  readonly stateful: boolean
+  /** Names of machine groups that must be ready before these are started. */
+  readonly needs: readonly string[]
+  readonly ready: Probe | undefined
+  readonly ready_within_s: number
+}
+
+export type Probe =
+  | { readonly by: 'http'; readonly port: number; readonly path: string }
+  | { readonly by: 'tcp'; readonly port: number }
+  | { readonly by: 'exec'; readonly command: string }
+
+export type Firewall = {
+  readonly name: string
+  readonly outside: 'dhcp'
+  readonly inside: readonly string[]
+  readonly rules: readonly Rule[]
+}
+
+/** `from` and `to` after resolution. What is not allowed is denied; there are no deny rules. */
+export type Rule = {
+  readonly protocol: 'tcp' | 'udp' | 'icmp'
+  /** Absent for icmp. */
+  readonly ports: PortRange | undefined
+  readonly from: readonly End[]
+  readonly to: readonly End[]
+  /** The rule in the reader's own words, for comments, reports and problems: `allow tcp/443 from anyone to public`. */
+  readonly words: string
+}
+
+export type PortRange = { readonly first: number; readonly last: number }
+
+export type End =
+  | { readonly kind: 'anyone' }
+  | { readonly kind: 'prefix'; readonly prefix: string }
+  | { readonly kind: 'segment'; readonly segment: string }
+  | { readonly kind: 'machine'; readonly machine: string }
+  /** A service of a load balancer, reached at its listening address. */
+  | { readonly kind: 'balanced'; readonly service: string }
+
+export type LoadBalancer = { readonly name: string; readonly services: readonly BalancedService[] }
+
+export type BalancedService = {
+  /** A name in the stack's DNS, resolving to the load balancer's address in the listening segment. */
+  readonly name: string
+  readonly listen: { readonly segment: string; readonly port: number }
+  readonly mode: 'http' | 'tcp'
+  /** Name of the secret that holds certificate and key. */
+  readonly tls: string | undefined
+  readonly pool: { readonly machine: string; readonly port: number }
+  readonly check: BalancerCheck
+}
+
+export type BalancerCheck =
+  | { readonly by: 'http'; readonly method: 'GET' | 'HEAD'; readonly path: string }
+  | { readonly by: 'tcp' }
+  /** Passes only where `pg_is_in_recovery()` is false. */
+  | { readonly by: 'postgres-primary' }
+
+export type Nat = {
+  readonly name: string
+  readonly outside: 'dhcp'
+  readonly inside: readonly string[]
+  /** Names of central services. */
+  readonly reaches: readonly string[]
+}
+
+export type Ingress = {
+  /** Fully qualified, without a final dot. */
+  readonly name: string
+  /** Name of a balanced service. */
+  readonly to: string
+  readonly by: 'dns'
+  readonly ttl_s: number
+}
+
+/** Something central that the stack needs; where it is, is the site's matter. */
+export type CentralService = {
+  readonly name: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+  readonly drill: 'allow' | 'deny' | { readonly stub: string }
+}
+
+export type Secret = { readonly name: string /** As written; relative to the stack file. */; readonly file: string }
+
+export type Protect = {
+  /** Name of the standby site. */
+  readonly standby: string
+  readonly rpo_s: number
+  readonly keep: Keep
+  readonly consistency: 'together' | 'each'
+}
+
+export type Keep = { readonly last: number; readonly hourly: number; readonly daily: number }
+
+/** What a client sees: `GET https://shop.example.com/healthz is 200`. */
+export type Check = {
+  readonly method: 'GET' | 'HEAD'
+  readonly url: string
+  readonly status: number
+  readonly words: string
+}
+
+export type FixedAddress = { readonly instance: string; readonly segment: string; readonly address: string }

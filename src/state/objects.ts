@@ -1,0 +1,100 @@
+/**
+ * One vocabulary for what should be at a site and what was seen there; their difference is a function (`plan/diff.ts`).
+ * Names are ours. A driver says in its own folder how they map to an engine.
+ */
+
+/** Where the objects of a stack live at a site. Each is separate: what happens in one cannot touch another. */
+export type Area =
+  /** The launched stack. */
+  | { readonly kind: 'stack'; readonly stack: string }
+  /** Replicas and prepared appliances; nothing in it is ever started. */
+  | { readonly kind: 'replica'; readonly stack: string }
+  /** Clones of received points; no transfer touches it, nothing in it is ever started. */
+  | { readonly kind: 'keep'; readonly stack: string }
+  /** One drill. */
+  | { readonly kind: 'bubble'; readonly stack: string; readonly drill: string }
+
+export type NetworkObject = {
+  readonly type: 'network'
+  readonly area: Area
+  readonly segment: string
+}
+
+export type InstanceObject = {
+  readonly type: 'instance'
+  readonly area: Area
+  readonly name: string
+  readonly role: 'machine' | 'appliance'
+  /** Image alias at the site. */
+  readonly image: string
+  readonly nics: readonly Nic[]
+  /** Digest of what it was made from: definition, configuration files and secrets. Equal digests mean equal instances. */
+  readonly digest: string
+}
+
+export type Nic =
+  | { readonly interface: string; readonly mac: string; readonly network: 'segment'; readonly segment: string }
+  | { readonly interface: string; readonly mac: string; readonly network: 'outside' | 'services' }
+
+export type InstanceRef = { readonly area: Area; readonly name: string }
+
+/** What a site shows of one stack, in all its areas. Only objects that carry the stack's mark are in it. */
+export type Observed = {
+  readonly site: string
+  readonly at: string
+  readonly claim: Claimed | undefined
+  readonly areas: readonly ObservedArea[]
+}
+
+export type ObservedArea = {
+  readonly area: Area
+  readonly networks: readonly NetworkObject[]
+  readonly instances: readonly ObservedInstance[]
+}
+
+export type ObservedInstance = {
+  readonly object: InstanceObject
+  readonly power: Power
+  /** Snapshots listed by the engine. A listing proves nothing about their data. */
+  readonly snapshots: readonly string[]
+  /** ISO 8601, of the last start; absent where never started. */
+  readonly started_at: string | undefined
+}
+
+export type Power = 'running' | 'stopped' | 'paused' | 'broken'
+
+/** A claim as read, with the version that a change of it has to name. */
+export type Claimed = { readonly claim: Claim; readonly version: string }
+
+/** The record, kept at each site, of that site's role for a stack. Changed by compare-and-swap only. */
+export type Claim = {
+  readonly stack: string
+  readonly role: 'active' | 'standby' | 'stale'
+  /** Counts up with every change of the active site; the newest epoch decides. */
+  readonly epoch: number
+  /** The other site. */
+  readonly peer: string | undefined
+  /** Who or what decided, and when: `root@ops: site east stated down`. */
+  readonly decided: { readonly by: string; readonly at: string; readonly why: string }
+  /** Complete points at this site, newest first. */
+  readonly points: readonly Point[]
+  /** The stack file that the site would launch, and where it came from. */
+  readonly definition: Definition | undefined
+}
+
+export type Definition = { readonly text: string; readonly file: string; readonly digest: string }
+
+/** A complete recovery point: every stateful machine arrived and was verified by cloning it into the keep. */
+export type Point = {
+  /** `p-20261122T181207Z`: sorts by time. */
+  readonly name: string
+  readonly taken_at: string
+  readonly complete_at: string
+  readonly pause_ms: number
+  /** Bytes received by the standby for this point. */
+  readonly sent_bytes: number
+  readonly incremental: boolean
+  readonly machines: readonly string[]
+  /** Digest of the stack that wrote it. */
+  readonly digest: string
+}
