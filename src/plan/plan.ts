@@ -1,0 +1,146 @@
+import type { ConfigFile, ReadyProbe, SecretFile } from '../compile/compiled.ts'
+import type { PowerVerb } from '../engine/contract.ts'
+import type { Area, Claim, Definition, InstanceObject, InstanceRef, NetworkObject, Point } from '../state/objects.ts'
+
+/**
+ * What an operation will do: every step, in order, with its reason and its undo. A document: it is shown, stored in the
+ * journal and executed as it stands. Execution decides nothing new.
+ */
+export type Plan = {
+  readonly verb: Verb
+  readonly stack: string
+  readonly made_at: string
+  /** One sentence: `launch shop at west from point p-2026... (age 4 s), taking epoch 2`. */
+  readonly summary: string
+  readonly steps: readonly Step[]
+  readonly touches: readonly TouchPoint[]
+  readonly not_tested: readonly string[]
+  /** The point that is launched, where there is one. */
+  readonly point: Point | undefined
+  /** Facts that planning found and a reader should know; none of them stops the operation. */
+  readonly findings: readonly Finding[]
+}
+
+export type Verb = 'deploy' | 'replicate' | 'failover' | 'drill' | 'move' | 'failback' | 'guard' | 'destroy'
+
+export type Step = {
+  /** Unique in the plan, readable: `clone db1`. */
+  readonly id: string
+  readonly phase: Phase
+  readonly site: string
+  readonly action: Action
+  /** Ids of the steps that have to be done before. */
+  readonly after: readonly string[]
+  /** Why the step is in the plan. */
+  readonly reason: string
+  /** What takes it back, where the operation fails before its point of no return. */
+  readonly undo: readonly Action[]
+  /** Once this step has taken effect, only `resume` is offered. At most one step of a plan has it. */
+  readonly point_of_no_return: boolean
+  /** A step whose failure is a finding of the report and does not stop the operation. */
+  readonly optional: boolean
+}
+
+/** In the order in which a reader meets them. */
+export const phases = [
+  'fence',
+  'claim',
+  'prepare',
+  'pause',
+  'transfer',
+  'keep',
+  'build',
+  'start',
+  'ready',
+  'ingress',
+  'verify',
+  'stop',
+  'clean',
+] as const
+export type Phase = (typeof phases)[number]
+
+/** Everything that changes or observes the world. Values known only while running are named by the step that finds them. */
+export type Action =
+  | { readonly do: 'claim'; readonly expect: string | undefined; readonly next: Claim }
+  | { readonly do: 'release-claim'; readonly stack: string }
+  | { readonly do: 'area'; readonly area: Area }
+  | { readonly do: 'network'; readonly network: NetworkObject }
+  | { readonly do: 'instance'; readonly instance: InstanceObject }
+  /** Writes configuration and secrets, then records the digest: an instance with the digest has the configuration. */
+  | {
+      readonly do: 'configure'
+      readonly instance: InstanceRef
+      readonly files: readonly ConfigFile[]
+      readonly secrets: readonly SecretFile[]
+      readonly digest: string
+    }
+  | { readonly do: 'clone'; readonly from: InstanceRef & { readonly snapshot?: string }; readonly target: InstanceObject }
+  | { readonly do: 'power'; readonly instance: InstanceRef; readonly verb: PowerVerb; readonly within_s: number }
+  /** Cuts the legs to outside and services networks, so that what goes on running is seen by nobody. */
+  | { readonly do: 'cut-legs'; readonly instance: InstanceRef; readonly cut: boolean }
+  /** Waits until all probes have been seen good, from the instance named or (exec) inside the machine. */
+  | {
+      readonly do: 'ready'
+      readonly from: InstanceRef
+      readonly machines: readonly InstanceRef[]
+      readonly probes: readonly ReadyProbe[]
+      readonly within_s: number
+    }
+  | {
+      readonly do: 'checkpoint'
+      readonly instances: readonly InstanceRef[]
+      readonly name: string
+      readonly consistency: 'together' | 'each'
+    }
+  | {
+      readonly do: 'receive'
+      readonly source: string
+      readonly from: InstanceRef
+      readonly to: InstanceObject
+      readonly snapshot: string
+      readonly stall_s: number
+    }
+  /** Writes the point into the claim of the standby: from here on it exists. */
+  | {
+      readonly do: 'complete'
+      readonly point: Omit<Point, 'taken_at' | 'complete_at' | 'pause_ms' | 'sent_bytes' | 'incremental'>
+      readonly checkpoint_step: string
+      readonly receive_steps: readonly string[]
+      /** Names of points that stay in the claim beside the new one. */
+      readonly keep: readonly string[]
+    }
+  | { readonly do: 'definition'; readonly definition: Definition }
+  | { readonly do: 'remove-snapshot'; readonly instance: InstanceRef; readonly snapshot: string }
+  | { readonly do: 'remove-instance'; readonly instance: InstanceRef }
+  | { readonly do: 'remove-network'; readonly network: NetworkObject }
+  | { readonly do: 'remove-area'; readonly area: Area }
+  /** Finds the address that DHCP gave to a leg. */
+  | { readonly do: 'lease'; readonly instance: InstanceRef; readonly interface: string; readonly within_s: number }
+  | { readonly do: 'dns'; readonly name: string; readonly ttl_s: number; readonly lease_step: string }
+  | { readonly do: 'dns-remove'; readonly name: string }
+  /** Waits until a client's resolver answers with the new address. */
+  | { readonly do: 'dns-seen'; readonly place: string; readonly name: string; readonly lease_step: string; readonly within_s: number }
+  /** Waits for the first good answer at a client's place. */
+  | { readonly do: 'check'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
+  /** Reads the references of the records that the launched stack holds, for the measured loss. */
+  | { readonly do: 'records'; readonly instance: InstanceRef; readonly command: string; readonly within_s: number }
+
+export type CheckAction = { readonly method: 'GET' | 'HEAD'; readonly url: string; readonly status: number }
+
+/** Something outside the stack that an operation has to change. */
+export type TouchPoint = { readonly kind: 'dns-record' | 'dhcp-lease' | 'bgp-prefix'; readonly what: string }
+
+/** What planning found: an error means that there is no plan. */
+export type Finding = {
+  readonly level: 'error' | 'warning' | 'note'
+  readonly what: string
+  readonly hint: string | undefined
+  /** `person`: only a person's word can lift it (exit code 3). */
+  readonly needs: 'person' | 'change' | undefined
+}
+
+export type Planned = { readonly plan: Plan } | { readonly refused: readonly Finding[] }
+
+export function refuse(what: string, hint?: string, needs: Finding['needs'] = 'change'): Planned {
+  return { refused: [{ level: 'error', what, hint, needs }] }
+}
