@@ -20,7 +20,8 @@ export function generations(steps: readonly Step[]): readonly (readonly Step[])[
   let left = [...steps]
   while (left.length > 0) {
     const ready = left.filter((each) => each.after.every((name) => done.has(name)))
-    if (ready.length === 0) throw new Error(`these steps wait for each other: ${left.map((each) => each.id).join(', ')}`)
+    if (ready.length === 0)
+      throw new Error(`these steps wait for each other: ${left.map((each) => each.id).join(', ')}`)
     for (const each of ready) done.add(each.id)
     left = left.filter((each) => !done.has(each.id))
     result.push(ready)

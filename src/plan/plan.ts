@@ -72,9 +72,14 @@ export type Action =
       readonly instance: InstanceRef
       readonly files: readonly ConfigFile[]
       readonly secrets: readonly SecretFile[]
+      readonly secrets_from: SecretsFrom
       readonly digest: string
     }
-  | { readonly do: 'clone'; readonly from: InstanceRef & { readonly snapshot?: string }; readonly target: InstanceObject }
+  | {
+      readonly do: 'clone'
+      readonly from: InstanceRef & { readonly snapshot?: string }
+      readonly target: InstanceObject
+    }
   | { readonly do: 'power'; readonly instance: InstanceRef; readonly verb: PowerVerb; readonly within_s: number }
   /** Cuts the legs to outside and services networks, so that what goes on running is seen by nobody. */
   | { readonly do: 'cut-legs'; readonly instance: InstanceRef; readonly cut: boolean }
@@ -119,11 +124,22 @@ export type Action =
   | { readonly do: 'dns'; readonly name: string; readonly ttl_s: number; readonly lease_step: string }
   | { readonly do: 'dns-remove'; readonly name: string }
   /** Waits until a client's resolver answers with the new address. */
-  | { readonly do: 'dns-seen'; readonly place: string; readonly name: string; readonly lease_step: string; readonly within_s: number }
+  | {
+      readonly do: 'dns-seen'
+      readonly place: string
+      readonly name: string
+      readonly lease_step: string
+      readonly within_s: number
+    }
   /** Waits for the first good answer at a client's place. */
   | { readonly do: 'check'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
   /** Reads the references of the records that the launched stack holds, for the measured loss. */
   | { readonly do: 'records'; readonly instance: InstanceRef; readonly command: string; readonly within_s: number }
+
+/** Where the values of secrets come from: the files that the stack file names, or the appliance that has them at a site. */
+export type SecretsFrom =
+  | { readonly kind: 'files' }
+  | { readonly kind: 'appliance'; readonly site: string; readonly instance: InstanceRef }
 
 export type CheckAction = { readonly method: 'GET' | 'HEAD'; readonly url: string; readonly status: number }
 

@@ -82,11 +82,18 @@ export type Claim = {
   readonly definition: Definition | undefined
 }
 
-export type Definition = { readonly text: string; readonly file: string; readonly digest: string }
+export type Definition = {
+  readonly text: string
+  readonly file: string
+  /** SHA-256 of the text. */
+  readonly digest: string
+  /** SHA-256 of each secret's content, by name. */
+  readonly secrets: Readonly<Record<string, string>>
+}
 
 /** A complete recovery point: every stateful machine arrived and was verified by cloning it into the keep. */
 export type Point = {
-  /** `p-20261122T181207Z`: sorts by time. */
+  /** `p20261122-181207-123`: sorts by time, UTC. */
   readonly name: string
   readonly taken_at: string
   readonly complete_at: string

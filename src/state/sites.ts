@@ -77,7 +77,11 @@ const SiteSchema = z.strictObject({
       server: z.ipv4(),
       port: z.int().min(1).max(65535).default(53),
       zone: z.string(),
-      key: z.strictObject({ name: z.string(), algorithm: z.literal('hmac-sha256').default('hmac-sha256'), file: z.string() }),
+      key: z.strictObject({
+        name: z.string(),
+        algorithm: z.literal('hmac-sha256').default('hmac-sha256'),
+        file: z.string(),
+      }),
     })
     .optional(),
 })
@@ -89,13 +93,20 @@ const SitesSchema = z.strictObject({
   clients: z
     .record(
       z.string(),
-      z.strictObject({ run: z.array(z.string()).default([]), resolver: z.ipv4().optional(), ca: z.string().optional() }),
+      z.strictObject({
+        run: z.array(z.string()).default([]),
+        resolver: z.ipv4().optional(),
+        ca: z.string().optional(),
+      }),
     )
     .default({}),
 })
 
 /** Parses a site file. All problems at once, each with its place. */
-export function parseSites(text: string): { readonly sites: Sites | undefined; readonly problems: readonly SitesProblem[] } {
+export function parseSites(text: string): {
+  readonly sites: Sites | undefined
+  readonly problems: readonly SitesProblem[]
+} {
   const lines = new LineCounter()
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
   if (doc.errors.length > 0) {

@@ -1,0 +1,236 @@
+import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
+import { step } from '../plan/step.ts'
+import type { Claim, Point } from '../state/objects.ts'
+import { fence } from './fence.ts'
+import { ingress, notTested, touchPoints } from './ingress.ts'
+import { launch, type Origin, statefulOf, withoutMissing } from './launch.ts'
+import { keepArea, keptName, stackArea } from './naming.ts'
+import { instanceObject } from './objects.ts'
+import { preparedObjects } from './replicate.ts'
+import { type SiteView, type Situation, viewOf } from './situation.ts'
+import { isError, lacks } from './survey.ts'
+
+export type FailoverRequest = {
+  /** Where to; undefined: the site that is standby. */
+  readonly to: string | undefined
+  /** A point of the standby; undefined: the newest complete one. */
+  readonly point: string | undefined
+  /** Sites that a person states to be down. `unreachable` never means down. */
+  readonly down: readonly string[]
+}
+
+/** The active site is lost, or fenced: launch the newest complete point at the standby under the next epoch. */
+export function planFailover(situation: Situation, request: FailoverRequest): Planned {
+  const { stack } = situation
+  const view = standbyView(situation, request.to)
+  if (view === undefined) return noStandby(situation, request.to)
+  const claimed = view.answer?.observed.claim
+  if (claimed === undefined || view.answer === undefined)
+    return refuse(`${view.site.name} has no claim for ${stack.name}: nothing was ever replicated there`)
+  const claim = claimed.claim
+  if (claim.role !== 'standby')
+    return refuse(
+      `${view.site.name} is ${claim.role} for ${stack.name} (epoch ${claim.epoch})`,
+      claim.role === 'active' ? 'it is launched there already' : 'its copy is older than the active one',
+    )
+
+  const point = pointOf(claim, request.point)
+  if (point === undefined && statefulOf(view).length > 0) {
+    return refuse(
+      request.point === undefined
+        ? `${view.site.name} holds no complete point of ${stack.name}`
+        : `${view.site.name} holds no complete point "${request.point}"`,
+      claim.points.length === 0 ? undefined : `points: ${claim.points.map((each) => each.name).join(', ')}`,
+    )
+  }
+  const findings = lacks(situation, view)
+  if (findings.some(isError)) return { refused: findings }
+
+  const peer = claim.peer === undefined ? undefined : viewOf(situation, claim.peer)
+  const fenced = fencing(situation, claim, peer, request.down)
+  if ('refused' in fenced) return fenced
+  const origins = originsOf(situation, view, point)
+  if ('refused' in origins) return origins
+
+  const area = stackArea(stack.name)
+  const epoch = claim.epoch + 1
+  const next: Claim = {
+    ...claim,
+    role: 'active',
+    epoch,
+    decided: { by: situation.by, at: situation.now.toISOString(), why: fenced.why },
+  }
+  const take = step(
+    'claim',
+    view.site.name,
+    'claim',
+    { do: 'claim', expect: claimed.version, next },
+    `epoch ${epoch}: ${fenced.why}`,
+    {
+      after: fenced.before,
+      point_of_no_return: true,
+    },
+  )
+  const steps = withoutMissing([
+    ...fenced.steps,
+    take,
+    ...launch({ view, area, make: origins.make, after: [take.id] }),
+    ...ingress(situation, view, area, false),
+  ])
+  return {
+    plan: {
+      verb: 'failover',
+      stack: stack.name,
+      made_at: situation.now.toISOString(),
+      summary: `launch ${stack.name} at ${view.site.name}${point === undefined ? '' : ` from point ${point.name}, taken ${ageWords(situation.now, point)} ago`}, under epoch ${epoch}`,
+      steps,
+      touches: touchPoints(situation, view),
+      not_tested: notTested(situation),
+      point,
+      findings: [...findings, ...fenced.findings],
+    },
+  }
+}
+
+function standbyView(situation: Situation, to: string | undefined): SiteView | undefined {
+  if (to !== undefined) return viewOf(situation, to)
+  return situation.sites.find((view) => view.answer?.observed.claim?.claim.role === 'standby')
+}
+
+function noStandby(situation: Situation, to: string | undefined): Planned {
+  if (to !== undefined)
+    return refuse(
+      `there is no site "${to}" in the site file`,
+      `sites: ${situation.sites.map((view) => view.site.name).join(', ')}`,
+    )
+  const silent = situation.sites
+    .filter((view) => view.answer === undefined)
+    .map((view) => `${view.site.name} (${view.silence ?? 'silent'})`)
+  const active = situation.sites.find((view) => view.answer?.observed.claim?.claim.role === 'active')
+  if (active !== undefined && silent.length === 0)
+    return refuse(
+      `no site is standby for ${situation.stack.name}; it is active at ${active.site.name}`,
+      'run replicate first',
+    )
+  return refuse(
+    `no site that answers is standby for ${situation.stack.name}`,
+    silent.length === 0 ? undefined : `silent: ${silent.join(', ')}`,
+  )
+}
+
+function pointOf(claim: Claim, asked: string | undefined): Point | undefined {
+  if (asked !== undefined) return claim.points.find((point) => point.name === asked)
+  return [...claim.points].sort((a, b) => b.taken_at.localeCompare(a.taken_at))[0]
+}
+
+type Fencing = {
+  readonly steps: readonly Step[]
+  readonly before: readonly string[]
+  readonly why: string
+  readonly findings: readonly Finding[]
+}
+
+/** Either the active site answers and is fenced, or a person has said that it is down. Nothing else will do. */
+function fencing(
+  situation: Situation,
+  claim: Claim,
+  peer: SiteView | undefined,
+  down: readonly string[],
+): Fencing | Extract<Planned, { refused: unknown }> {
+  const name = claim.peer ?? 'the active site'
+  if (peer?.answer === undefined) {
+    if (down.includes(name)) {
+      return {
+        steps: [],
+        before: [],
+        why: `${name} stated down by ${situation.by}`,
+        findings: [
+          {
+            level: 'note',
+            what: `${name} does not answer; ${situation.by} states that it is down`,
+            hint: undefined,
+            needs: undefined,
+          },
+        ],
+      }
+    }
+    return refuse(
+      `${name} does not answer (${peer?.silence ?? 'not in the site file'}); that does not mean it is down`,
+      `make sure that it is, and say so: --site-is-down ${name}`,
+      'person',
+    ) as Extract<Planned, { refused: unknown }>
+  }
+  const theirs = peer.answer.observed.claim
+  if (theirs !== undefined && theirs.claim.epoch > claim.epoch) {
+    return refuse(
+      `${name} holds epoch ${theirs.claim.epoch}, newer than ${claim.epoch} here: this copy is not the latest`,
+      undefined,
+    ) as Extract<Planned, { refused: unknown }>
+  }
+  if (theirs === undefined || theirs.claim.role !== 'active') {
+    return { steps: [], before: [], why: `${name} answers and is not active`, findings: [] }
+  }
+  const fenced = fence(situation, peer, theirs)
+  const findings: Finding[] = down.includes(name)
+    ? [
+        {
+          level: 'warning',
+          what: `${name} was stated down, but it answers: it is fenced first`,
+          hint: undefined,
+          needs: undefined,
+        },
+      ]
+    : []
+  return { ...fenced, why: `${name} answers and is fenced`, findings }
+}
+
+/** Every instance of a launch is a clone: of the point for stateful machines, of what was prepared for the rest. */
+function originsOf(
+  situation: Situation,
+  view: SiteView,
+  point: Point | undefined,
+): { readonly make: ReadonlyMap<string, Origin> } | Extract<Planned, { refused: unknown }> {
+  const { stack } = situation
+  const area = stackArea(stack.name)
+  const areas = view.answer?.observed.areas ?? []
+  const keep = new Set(areas.find((each) => each.area.kind === 'keep')?.instances.map((each) => each.object.name))
+  const replica = new Map(
+    areas.find((each) => each.area.kind === 'replica')?.instances.map((each) => [each.object.name, each.object.digest]),
+  )
+  const make = new Map<string, Origin>()
+  const lost: string[] = []
+  for (const machine of statefulOf(view)) {
+    const name = keptName(machine.name, point?.name ?? '')
+    if (!keep.has(name)) lost.push(name)
+    make.set(machine.name, {
+      object: instanceObject(machine, area, view, {}),
+      from: { area: keepArea(stack.name), name },
+      finish: [],
+    })
+  }
+  if (lost.length > 0)
+    return refuse(
+      `the keep at ${view.site.name} lacks ${lost.join(', ')}`,
+      'choose another point: --point NAME',
+    ) as Extract<Planned, { refused: unknown }>
+  for (const { instance, object } of preparedObjects(situation, view)) {
+    const full = instanceObject(instance, area, view, situation.definition.secrets)
+    const ready = replica.get(object.name) === object.digest
+    if (!ready && instance.kind === 'appliance') {
+      return refuse(
+        `${instance.name} is not prepared at ${view.site.name}`,
+        'its configuration and secrets come with replicate; the newest cycle did not bring them',
+      ) as Extract<Planned, { refused: unknown }>
+    }
+    make.set(instance.name, {
+      object: full,
+      from: ready ? { area: object.area, name: object.name } : undefined,
+      finish: [],
+    })
+  }
+  return { make }
+}
+
+function ageWords(now: Date, point: Point): string {
+  return `${((now.getTime() - Date.parse(point.taken_at)) / 1000).toFixed(1)} s`
+}

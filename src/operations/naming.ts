@@ -1,0 +1,17 @@
+import type { Area } from '../state/objects.ts'
+
+export const stackArea = (stack: string): Area => ({ kind: 'stack', stack })
+export const replicaArea = (stack: string): Area => ({ kind: 'replica', stack })
+export const keepArea = (stack: string): Area => ({ kind: 'keep', stack })
+
+/** `p20261122-181207-123`: sorts by time, and is a valid part of an instance name. */
+export function pointName(at: Date): string {
+  const [day, time] = at.toISOString().split('T') as [string, string]
+  return `p${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${time.slice(9, 12)}`
+}
+
+/** The clone of one machine of a point. */
+export const keptName = (machine: string, point: string): string => `${machine}-${point}`
+
+/** What is prepared at the standby is named by its content, so that a new version is built beside the one that works. */
+export const preparedName = (instance: string, digest: string): string => `${instance}-${digest.slice(0, 8)}`

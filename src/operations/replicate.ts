@@ -1,0 +1,341 @@
+import { type Planned, refuse, type Step } from '../plan/plan.ts'
+import { ids, step } from '../plan/step.ts'
+import type { InstanceObject, Point } from '../state/objects.ts'
+import { appliancesOf, statefulOf } from './launch.ts'
+import { keepArea, keptName, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
+import { instanceObject, unconfigured } from './objects.ts'
+import { kept } from './retention.ts'
+import { activeView, type SiteView, type Situation, viewOf } from './situation.ts'
+import { isError, lacks } from './survey.ts'
+
+/** Without a byte of progress for so long a transfer is given up; a link that is down shows no error by itself. */
+const stall_s = 15
+
+/** One cycle: a new complete point at the standby, and all that a launch there needs beside data. */
+export function planReplicate(situation: Situation): Planned {
+  const pair = pairOf(situation)
+  if ('refused' in pair) return pair
+  const { active, standby } = pair
+  const missing = lacks(situation, standby)
+  const point = {
+    name: pointName(situation.now),
+    machines: statefulOf(active).map((machine) => machine.name),
+    digest: situation.definition.digest,
+  }
+  const steps = [
+    ...roles(situation, active, standby),
+    ...prepare(situation, active, standby),
+    ...cycle(situation, active, standby, point),
+  ]
+  return {
+    plan: {
+      verb: 'replicate',
+      stack: situation.stack.name,
+      made_at: situation.now.toISOString(),
+      summary: `point ${point.name} of ${point.machines.join(' ') || 'no stateful machine'} from ${active.site.name} to ${standby.site.name}`,
+      steps,
+      touches: [],
+      not_tested: ['whether the stack comes up from this point: a drill shows that'],
+      point: undefined,
+      // The data is worth having also where a launch would still fail; what is missing is told with every cycle.
+      findings: missing.map((finding) =>
+        isError(finding)
+          ? { ...finding, level: 'warning' as const, what: `standby not ready: ${finding.what}` }
+          : finding,
+      ),
+    },
+  }
+}
+
+type Pair = { readonly active: SiteView; readonly standby: SiteView }
+
+function pairOf(situation: Situation): Pair | Extract<Planned, { refused: unknown }> {
+  const { stack } = situation
+  const no = (what: string, hint?: string) => refuse(what, hint) as Extract<Planned, { refused: unknown }>
+  const active = activeView(situation)
+  if (active === undefined) {
+    const silent = situation.sites.find((view) => view.answer === undefined)
+    return silent === undefined
+      ? no(`${stack.name} is active nowhere`, `lifeboat deploy it first`)
+      : no(
+          `no active site of ${stack.name} answers; ${silent.site.name} is silent (${silent.silence ?? 'no reason known'})`,
+          'unreachable does not mean down: nothing was changed',
+        )
+  }
+  const peer = active.answer?.observed.claim?.claim.peer ?? stack.protect?.standby
+  if (peer === undefined)
+    return no(`${stack.name} has no standby`, 'add protect: { standby: SITE } to the stack file and deploy')
+  const standby = viewOf(situation, peer)
+  if (standby === undefined) return no(`the standby "${peer}" is not in the site file`)
+  if (standby.answer === undefined)
+    return no(
+      `the standby ${peer} does not answer: ${standby.silence ?? 'no reason known'}`,
+      'the last complete point there is untouched; try again when it answers',
+    )
+  if (active.site.replication_url === undefined)
+    return no(`${active.site.name} has no replication-url`, 'say in the site file how the other site reaches it')
+  const claim = standby.answer.observed.claim?.claim
+  if (claim !== undefined && claim.role !== 'standby') {
+    return no(
+      `${peer} is ${claim.role} (epoch ${claim.epoch}) and holds writes of its own`,
+      'look at them and let them go first (failback sets them aside)',
+    )
+  }
+  return { active, standby }
+}
+
+/** Machines left paused go on, the standby knows its role, the areas are there. */
+function roles(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {
+  const { stack } = situation
+  const area = stackArea(stack.name)
+  const own = active.answer?.observed.claim?.claim
+  const at = standby.answer?.observed
+  const paused =
+    active.answer?.observed.areas
+      .find((each) => each.area.kind === 'stack')
+      ?.instances.filter((each) => each.power === 'paused') ?? []
+  const steps = paused.map((each) =>
+    step(
+      'prepare',
+      active.site.name,
+      `resume ${each.object.name}`,
+      { do: 'power', instance: { area, name: each.object.name }, verb: 'resume', within_s: 10 },
+      'it was left paused',
+    ),
+  )
+  const claim = at?.claim
+  if (
+    claim === undefined ||
+    claim.claim.epoch !== own?.epoch ||
+    claim.claim.definition?.digest !== situation.definition.digest
+  ) {
+    const next = {
+      stack: stack.name,
+      role: 'standby' as const,
+      epoch: own?.epoch ?? 1,
+      peer: active.site.name,
+      decided: { by: situation.by, at: situation.now.toISOString(), why: `standby of ${active.site.name}` },
+      points: claim?.claim.points ?? [],
+      definition: situation.definition,
+    }
+    steps.push(
+      step(
+        'claim',
+        standby.site.name,
+        'claim',
+        { do: 'claim', expect: claim?.version, next },
+        claim === undefined ? 'first cycle to this standby' : 'the stack file or the epoch changed',
+      ),
+    )
+  }
+  for (const each of [replicaArea(stack.name), keepArea(stack.name)]) {
+    if (at?.areas.some((seen) => seen.area.kind === each.kind)) continue
+    steps.push(
+      step(
+        'prepare',
+        standby.site.name,
+        `area ${each.kind}`,
+        { do: 'area', area: each },
+        each.kind === 'replica' ? 'what is received' : 'what no transfer touches',
+        { after: ['claim'] },
+      ),
+    )
+  }
+  return steps
+}
+
+/** Appliances with their configuration and secrets, and stateless machines, ready to be cloned at the standby. */
+function prepare(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {
+  const { stack } = situation
+  const site = standby.site.name
+  const area = replicaArea(stack.name)
+  const steps: Step[] = []
+  const wanted = preparedObjects(situation, standby)
+  const seen = standby.answer?.observed.areas.find((each) => each.area.kind === 'replica')?.instances ?? []
+  for (const { instance, object } of wanted) {
+    if (seen.some((each) => each.object.name === object.name && each.object.digest === object.digest)) continue
+    if (standby.answer?.survey.images[object.image] === undefined) continue
+    const made = `prepare ${instance.name}`
+    const started = instance.kind === 'appliance' ? { ...object, digest: unconfigured } : object
+    const partial = seen.some((each) => each.object.name === object.name)
+    if (!partial) {
+      steps.push(
+        step('prepare', site, made, { do: 'instance', instance: started }, 'a launch at the standby clones it', {
+          after: ['area replica', 'claim'],
+          optional: true,
+        }),
+      )
+    }
+    if (instance.kind === 'appliance') {
+      steps.push(
+        step(
+          'prepare',
+          site,
+          `configure ${instance.name}`,
+          {
+            do: 'configure',
+            instance: { area, name: object.name },
+            files: instance.files,
+            secrets: instance.secrets,
+            secrets_from: {
+              kind: 'appliance',
+              site: active.site.name,
+              instance: { area: stackArea(stack.name), name: instance.name },
+            },
+            digest: object.digest,
+          },
+          `${instance.files.length} files compiled for ${site}`,
+          { after: [partial ? undefined : made], optional: true },
+        ),
+      )
+    }
+  }
+  const names = new Set(wanted.map(({ object }) => object.name))
+  const replicas = new Set(statefulOf(standby).map((machine) => machine.name))
+  for (const each of seen) {
+    if (names.has(each.object.name) || replicas.has(each.object.name)) continue
+    steps.push(
+      step(
+        'clean',
+        site,
+        `remove ${each.object.name}`,
+        { do: 'remove-instance', instance: { area, name: each.object.name } },
+        'prepared for an older stack file',
+        {
+          after: ['complete'],
+          optional: true,
+        },
+      ),
+    )
+  }
+  return existingAfter(steps, ['complete', ...ids(roles(situation, active, standby))])
+}
+
+/** What the standby has to have prepared, and under which name; a launch there clones these. */
+export function preparedObjects(situation: Situation, standby: SiteView) {
+  const area = replicaArea(situation.stack.name)
+  const machines = standby.compiled.instances
+    .filter((instance) => instance.kind === 'machine')
+    .filter((machine) => !machine.stateful)
+  return [...appliancesOf(standby), ...machines].map((instance) => {
+    const full = instanceObject(instance, area, standby, situation.definition.secrets)
+    const object: InstanceObject = { ...full, name: preparedName(instance.name, full.digest), nics: [] }
+    return { instance, object }
+  })
+}
+
+function cycle(
+  situation: Situation,
+  active: SiteView,
+  standby: SiteView,
+  point: Pick<Point, 'name' | 'machines' | 'digest'>,
+): readonly Step[] {
+  const { stack } = situation
+  const [from, to] = [active.site.name, standby.site.name]
+  const live = stackArea(stack.name)
+  const machines = statefulOf(active)
+  const refs = machines.map((machine) => ({ area: live, name: machine.name }))
+  const opening = ids(roles(situation, active, standby))
+  const checkpoint = step(
+    'pause',
+    from,
+    'checkpoint',
+    { do: 'checkpoint', instances: refs, name: point.name, consistency: stack.protect?.consistency ?? 'together' },
+    `${machines.map((machine) => machine.name).join(' ') || 'nothing'} at one instant`,
+    {
+      after: opening,
+      undo: refs.map((instance) => ({ do: 'remove-snapshot' as const, instance, snapshot: point.name })),
+    },
+  )
+  const received = machines.flatMap((machine) => {
+    const replica: InstanceObject = { ...instanceObject(machine, replicaArea(stack.name), standby, {}), nics: [] }
+    const target: InstanceObject = { ...replica, area: keepArea(stack.name), name: keptName(machine.name, point.name) }
+    const source = { area: live, name: machine.name }
+    return [
+      step(
+        'transfer',
+        to,
+        `receive ${machine.name}`,
+        { do: 'receive', source: from, from: source, to: replica, snapshot: point.name, stall_s },
+        `${machine.name} from ${from}`,
+        { after: ['checkpoint'] },
+      ),
+      step(
+        'keep',
+        to,
+        `keep ${machine.name}`,
+        { do: 'clone', from: { area: replicaArea(stack.name), name: machine.name, snapshot: point.name }, target },
+        'proves that it arrived, and is out of reach of transfers',
+        {
+          after: [`receive ${machine.name}`],
+          undo: [{ do: 'remove-instance', instance: { area: keepArea(stack.name), name: target.name } }],
+        },
+      ),
+    ]
+  })
+  const old = standby.answer?.observed.claim?.claim.points ?? []
+  const staying = kept(
+    [{ name: point.name, taken_at: situation.now.toISOString() }, ...old],
+    stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 },
+  )
+  const complete = step(
+    'keep',
+    to,
+    'complete',
+    {
+      do: 'complete',
+      point,
+      checkpoint_step: 'checkpoint',
+      receive_steps: machines.map((machine) => `receive ${machine.name}`),
+      keep: old.map((each) => each.name).filter((name) => staying.has(name)),
+    },
+    'from here on the point exists',
+    {
+      after: machines.length === 0 ? ['checkpoint'] : machines.map((machine) => `keep ${machine.name}`),
+      point_of_no_return: true,
+    },
+  )
+  return [checkpoint, ...received, complete, ...prune(active, standby, point.name, staying)]
+}
+
+/** The source keeps the newest snapshot, the parent of the next cycle; the standby keeps what its retention says. */
+function prune(active: SiteView, standby: SiteView, point: string, staying: ReadonlySet<string>): readonly Step[] {
+  const sources = active.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
+  const clones = standby.answer?.observed.areas.find((each) => each.area.kind === 'keep')?.instances ?? []
+  const extra = { after: ['complete'], optional: true }
+  return [
+    ...sources.flatMap((each) =>
+      each.snapshots
+        .filter((snapshot) => isPoint(snapshot) && snapshot !== point)
+        .map((snapshot) =>
+          step(
+            'clean',
+            active.site.name,
+            `drop ${each.object.name} ${snapshot}`,
+            { do: 'remove-snapshot', instance: { area: each.object.area, name: each.object.name }, snapshot },
+            'the next cycle does not need it',
+            extra,
+          ),
+        ),
+    ),
+    ...clones
+      .filter((each) => !staying.has(each.object.name.slice(each.object.name.lastIndexOf('-p') + 1)))
+      .map((each) =>
+        step(
+          'clean',
+          standby.site.name,
+          `drop ${each.object.name}`,
+          { do: 'remove-instance', instance: { area: each.object.area, name: each.object.name } },
+          'beyond retention, or of a point that was never complete',
+          extra,
+        ),
+      ),
+  ]
+}
+
+const isPoint = (snapshot: string): boolean => /^p\d{8}-\d{6}-\d{3}$/.test(snapshot)
+
+function existingAfter(steps: readonly Step[], others: readonly string[]): readonly Step[] {
+  const known = new Set([...ids(steps), ...others])
+  return steps.map((each) => ({ ...each, after: each.after.filter((id) => known.has(id)) }))
+}

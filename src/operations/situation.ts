@@ -1,0 +1,42 @@
+import type { Compiled } from '../compile/compiled.ts'
+import type { Survey } from '../engine/contract.ts'
+import type { Stack } from '../stack/stack.ts'
+import type { Definition, Observed } from '../state/objects.ts'
+import type { ClientPlace, Site } from '../state/sites.ts'
+
+/** All that an operation is planned from. Plain values: the same situation gives the same plan. */
+export type Situation = {
+  readonly now: Date
+  /** Who asks, for the record in the claim: `root@ops`. */
+  readonly by: string
+  readonly stack: Stack
+  readonly definition: Definition
+  readonly sites: readonly SiteView[]
+  readonly clients: readonly ClientPlace[]
+}
+
+/** One site as it was seen; `answer` is absent where it did not answer, which says nothing about whether it is down. */
+export type SiteView = {
+  readonly site: Site
+  readonly compiled: Compiled
+  readonly answer: SiteAnswer | undefined
+  /** Why there is no answer. */
+  readonly silence: string | undefined
+}
+
+export type SiteAnswer = { readonly observed: Observed; readonly survey: Survey }
+
+export function viewOf(situation: Situation, name: string): SiteView | undefined {
+  return situation.sites.find((view) => view.site.name === name)
+}
+
+/** The site whose claim says active under the newest epoch that was seen. */
+export function activeView(situation: Situation): SiteView | undefined {
+  return situation.sites
+    .filter((view) => view.answer?.observed.claim?.claim.role === 'active')
+    .sort((a, b) => epochOf(b) - epochOf(a))[0]
+}
+
+export function epochOf(view: SiteView | undefined): number {
+  return view?.answer?.observed.claim?.claim.epoch ?? 0
+}

@@ -1,0 +1,81 @@
+import type { Finding } from '../plan/plan.ts'
+import { imageOf } from './objects.ts'
+import type { SiteView, Situation } from './situation.ts'
+
+/** What a site lacks to launch the stack, found before anything is changed. */
+export function lacks(situation: Situation, view: SiteView): readonly Finding[] {
+  const { answer, site, compiled } = view
+  if (answer === undefined)
+    return [error(`site ${site.name} does not answer: ${view.silence ?? 'no reason known'}`, undefined)]
+  const { survey } = answer
+  const found: Finding[] = []
+  for (const image of new Set(compiled.instances.map(imageOf))) {
+    if (survey.images[image] === undefined) {
+      found.push(
+        error(
+          `image "${image}" is not at ${site.name}`,
+          `incus image copy it there, or import it under the alias ${image}`,
+        ),
+      )
+    }
+  }
+  const outside = compiled.instances.some((instance) => instance.legs.some((leg) => leg.to === 'outside'))
+  const services = compiled.instances.some((instance) => instance.legs.some((leg) => leg.to === 'services'))
+  if (outside && !survey.outside) {
+    found.push(
+      error(
+        `the outside bridge "${site.outside_bridge}" is not at ${site.name}`,
+        'name the bridge of the outside network in the site file',
+      ),
+    )
+  }
+  if (services && !survey.services_network) {
+    found.push(
+      error(
+        `the services bridge "${site.services_bridge ?? '(none named)'}" is not at ${site.name}`,
+        'name it under services-network in the site file',
+      ),
+    )
+  }
+  for (const nat of situation.stack.nats) {
+    for (const name of nat.reaches) {
+      if (site.services[name] === undefined) {
+        found.push(
+          error(
+            `service "${name}" has no address at ${site.name}`,
+            `add services: { ${name}: ADDRESS } to ${site.name} in the site file`,
+          ),
+        )
+      }
+    }
+  }
+  if (situation.stack.ingress.length > 0 && site.dns === undefined) {
+    found.push(
+      error(
+        `${site.name} has no DNS server for ${situation.stack.ingress.map((entry) => entry.name).join(', ')}`,
+        'add dns to the site in the site file',
+      ),
+    )
+  }
+  for (const entry of situation.stack.ingress) {
+    const zone = site.dns?.zone
+    if (zone !== undefined && entry.name !== zone && !entry.name.endsWith(`.${zone}`)) {
+      found.push(error(`${entry.name} is not in the zone ${zone} that ${site.name} may update`, undefined))
+    }
+  }
+  if (Math.abs(survey.clock_ahead_ms) > 60_000) {
+    found.push({
+      level: 'warning',
+      what: `the clock of ${site.name} is ${Math.round(survey.clock_ahead_ms / 1000)} s off`,
+      hint: 'set it: TSIG allows 300 s, and ages of points are told by clocks',
+      needs: undefined,
+    })
+  }
+  return found
+}
+
+export const isError = (finding: Finding): boolean => finding.level === 'error'
+
+function error(what: string, hint: string | undefined): Finding {
+  return { level: 'error', what, hint, needs: 'change' }
+}
