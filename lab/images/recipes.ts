@@ -1,0 +1,74 @@
+import { dirname, join } from 'node:path'
+
+/** How one root filesystem comes to be: packages on top of the base, then files, then a script run in it. */
+export type Recipe = {
+  readonly name: string
+  /** `directory`: used where it lies. `incus`: two files to import. */
+  readonly form: 'directory' | 'incus'
+  readonly packages: readonly string[]
+  /** Answers for debconf, as debconf-set-selections(1) reads them. */
+  readonly debconf: readonly string[]
+  /** Holds `files/` (copied over the root) and `setup` (run in the root afterwards); both may be absent. */
+  readonly folder: string
+  /** A program of ours, bundled into one file in the root together with the Node that runs the build. */
+  readonly bundle: { readonly entry: string; readonly target: string } | undefined
+}
+
+const root = join(import.meta.dirname, '../..')
+
+/** What every image has. Node's own needs (libstdc++, libatomic) come with the image that carries it. */
+export const base = {
+  packages: ['systemd', 'systemd-sysv', 'udev', 'iproute2', 'procps', 'iputils-ping', 'ca-certificates', 'curl'],
+  folder: join(import.meta.dirname, 'base'),
+} as const
+
+export const recipes: readonly Recipe[] = [
+  {
+    name: 'lab-node',
+    form: 'directory',
+    packages: [
+      ...['bind9', 'bind9-dnsutils', 'slapd', 'ldap-utils', 'postgresql', 'postgresql-client', 'dnsmasq-base'],
+      ...['nftables', 'tcpdump', 'openssl', 'netcat-openbsd'],
+    ],
+    debconf: ['slapd slapd/no_configuration boolean true'],
+    folder: join(import.meta.dirname, 'lab-node'),
+    bundle: undefined,
+  },
+  {
+    name: 'shop-db',
+    form: 'incus',
+    packages: ['postgresql'],
+    debconf: [],
+    folder: join(root, 'examples/shop/images/db'),
+    bundle: undefined,
+  },
+  {
+    name: 'lifeboat-appliance',
+    form: 'incus',
+    packages: ['nftables', 'haproxy', 'dnsmasq-base', 'tcpdump', 'conntrack'],
+    debconf: [],
+    folder: join(root, 'appliance'),
+    bundle: undefined,
+  },
+  {
+    name: 'shop-app',
+    form: 'incus',
+    packages: ['libstdc++6', 'libatomic1'],
+    debconf: [],
+    folder: join(root, 'examples/shop/images/app'),
+    bundle: { entry: join(root, 'examples/shop/app/main.ts'), target: '/opt/shop/app.mjs' },
+  },
+  {
+    name: 'shop-web',
+    form: 'incus',
+    packages: ['nginx'],
+    debconf: [],
+    folder: join(root, 'examples/shop/images/web'),
+    bundle: undefined,
+  },
+]
+
+/** Folder of a bundle's sources: part of what the digest covers. */
+export function sourcesOf(recipe: Recipe): string | undefined {
+  return recipe.bundle === undefined ? undefined : dirname(recipe.bundle.entry)
+}
