@@ -94,7 +94,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       'verify',
       site,
       'definition',
-      { do: 'definition', definition: situation.definition },
+      { do: 'definition', stack: situation.stack.name, definition: situation.definition },
       'the site holds what it runs',
       {
         after: situation.clients

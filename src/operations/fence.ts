@@ -45,7 +45,7 @@ export function fence(
     'it may not launch under its old epoch',
     {
       after: ids(cuts),
-      undo: [{ do: 'claim', expect: undefined, next: claimed.claim }],
+      undo: [{ do: 'restore-claim', written: stale, before: claimed.claim }],
     },
   )
   const stops = there

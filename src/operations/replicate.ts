@@ -284,6 +284,7 @@ function cycle(
     'complete',
     {
       do: 'complete',
+      stack: stack.name,
       point,
       checkpoint_step: 'checkpoint',
       receive_steps: machines.map((machine) => `receive ${machine.name}`),

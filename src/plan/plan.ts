@@ -62,6 +62,8 @@ export type Phase = (typeof phases)[number]
 /** Everything that changes or observes the world. Values known only while running are named by the step that finds them. */
 export type Action =
   | { readonly do: 'claim'; readonly expect: string | undefined; readonly next: Claim }
+  /** Puts a claim back, if it is still the one that was written. */
+  | { readonly do: 'restore-claim'; readonly written: Claim; readonly before: Claim }
   | { readonly do: 'release-claim'; readonly stack: string }
   | { readonly do: 'area'; readonly area: Area }
   | { readonly do: 'network'; readonly network: NetworkObject }
@@ -108,13 +110,14 @@ export type Action =
   /** Writes the point into the claim of the standby: from here on it exists. */
   | {
       readonly do: 'complete'
+      readonly stack: string
       readonly point: Omit<Point, 'taken_at' | 'complete_at' | 'pause_ms' | 'sent_bytes' | 'incremental'>
       readonly checkpoint_step: string
       readonly receive_steps: readonly string[]
       /** Names of points that stay in the claim beside the new one. */
       readonly keep: readonly string[]
     }
-  | { readonly do: 'definition'; readonly definition: Definition }
+  | { readonly do: 'definition'; readonly stack: string; readonly definition: Definition }
   | { readonly do: 'remove-snapshot'; readonly instance: InstanceRef; readonly snapshot: string }
   | { readonly do: 'remove-instance'; readonly instance: InstanceRef }
   | { readonly do: 'remove-network'; readonly network: NetworkObject }
@@ -133,8 +136,6 @@ export type Action =
     }
   /** Waits for the first good answer at a client's place. */
   | { readonly do: 'check'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
-  /** Reads the references of the records that the launched stack holds, for the measured loss. */
-  | { readonly do: 'records'; readonly instance: InstanceRef; readonly command: string; readonly within_s: number }
 
 /** Where the values of secrets come from: the files that the stack file names, or the appliance that has them at a site. */
 export type SecretsFrom =

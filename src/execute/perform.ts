@@ -1,0 +1,185 @@
+import type { ExecResult } from '../engine/contract.ts'
+import { EngineError } from '../engine/error.ts'
+import type { Action } from '../plan/plan.ts'
+import { changeClaim, restoreClaim, takeClaim } from './claims.ts'
+import { Unmet } from './failure.ts'
+import type { Found } from './journal.ts'
+import type { World } from './world.ts'
+
+export type Performing = {
+  readonly world: World
+  readonly site: string
+  readonly signal: AbortSignal
+  /** What earlier steps found. */
+  readonly found: (step: string) => Found
+  readonly progress: (text: string) => void
+}
+
+/** Performs one action. May be called again after a crash at any instant: what is there already is left as it is. */
+export async function perform(action: Action, context: Performing): Promise<Found> {
+  const { world, site, signal } = context
+  const engine = world.engine(site)
+  switch (action.do) {
+    case 'claim':
+      await takeClaim(engine, action.expect, action.next)
+      return { epoch: action.next.epoch, role: action.next.role }
+    case 'restore-claim':
+      await restoreClaim(engine, action.written, action.before)
+      return {}
+    case 'release-claim': {
+      const claimed = await engine.readClaim(action.stack)
+      if (claimed !== undefined) await engine.removeClaim(action.stack, claimed.version)
+      return {}
+    }
+    case 'area':
+      await engine.ensureArea(action.area)
+      return {}
+    case 'network':
+      await engine.ensureNetwork(action.network)
+      return {}
+    case 'instance':
+      await engine.ensureInstance(action.instance)
+      return {}
+    case 'configure': {
+      const secrets = await world.secrets(action.secrets, action.secrets_from)
+      await engine.put(action.instance, [
+        ...action.files.map((file) => ({ path: file.path, content: file.text, mode: 0o644 })),
+        ...secrets.map((secret) => ({ ...secret, mode: 0o600 })),
+      ])
+      await engine.setDigest(action.instance, action.digest)
+      return { digest: action.digest }
+    }
+    case 'clone':
+      await engine.clone(action.from, action.target)
+      return {}
+    case 'power':
+      await engine.power(action.instance, action.verb, action.within_s)
+      return {}
+    case 'cut-legs':
+      await engine.cutLegs(action.instance, action.cut)
+      return {}
+    case 'ready':
+      return ready(action, context)
+    case 'checkpoint':
+      return { ...(await engine.checkpoint(action.instances, action.name, action.consistency)) }
+    case 'receive': {
+      const { from, to, snapshot, stall_s } = action
+      const transfer = { source: world.engine(action.source), from, to, snapshot, stall_s }
+      return { ...(await engine.receive(transfer, (bytes) => context.progress(`${(bytes / 1e6).toFixed(1)} MB`), signal)) }
+    }
+    case 'complete':
+      return complete(action, context)
+    case 'definition':
+      await changeClaim(engine, action.stack, (claim) => ({ ...claim, definition: action.definition }))
+      return { digest: action.definition.digest }
+    case 'remove-snapshot':
+      await engine.removeSnapshot(action.instance, action.snapshot)
+      return {}
+    case 'remove-instance':
+      await engine.removeInstance(action.instance)
+      return {}
+    case 'remove-network':
+      await engine.removeNetwork(action.network)
+      return {}
+    case 'remove-area':
+      await engine.removeArea(action.area)
+      return {}
+    case 'lease':
+      return { address: await lease(action, context) }
+    case 'dns': {
+      const address = addressOf(context, action.lease_step)
+      await world.outside.setAddress(site, action.name, action.ttl_s, address)
+      return { name: action.name, address, ttl_s: action.ttl_s }
+    }
+    case 'dns-remove':
+      await world.outside.removeAddress(site, action.name)
+      return {}
+    case 'dns-seen': {
+      const address = addressOf(context, action.lease_step)
+      await world.outside.resolves(action.place, action.name, address, action.within_s, signal)
+      return { at: world.clock.now().toISOString(), address }
+    }
+    case 'check':
+      return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal)) }
+  }
+}
+
+async function ready(action: Extract<Action, { do: 'ready' }>, context: Performing): Promise<Found> {
+  const engine = context.world.engine(context.site)
+  const urls = action.probes.flatMap((probe) => (probe.by === 'exec' ? [] : [probe.url]))
+  if (urls.length > 0) {
+    const result = await engine.exec(action.from, ['/usr/local/bin/lifeboat-ready', String(action.within_s), ...urls], action.within_s + 10)
+    if (result.exit !== 0) throw await notReady(action, context, result)
+  }
+  for (const [index, probe] of action.probes.entries()) {
+    const machine = action.machines[index]
+    if (probe.by !== 'exec' || machine === undefined) continue
+    const result = await untilGood(context, action.within_s, () => engine.exec(machine, ['/bin/sh', '-c', probe.command], 20))
+    if (result.exit !== 0) throw await notReady(action, context, result)
+  }
+  return { probes: action.probes.length }
+}
+
+async function untilGood(context: Performing, within_s: number, attempt: () => Promise<ExecResult>): Promise<ExecResult> {
+  const { clock } = context.world
+  const end = clock.now().getTime() + within_s * 1000
+  for (;;) {
+    const result = await attempt()
+    if (result.exit === 0 || clock.now().getTime() >= end) return result
+    await clock.sleep(200, context.signal)
+  }
+}
+
+async function notReady(action: Extract<Action, { do: 'ready' }>, context: Performing, result: ExecResult): Promise<Unmet> {
+  const engine = context.world.engine(context.site)
+  const tails = await Promise.all(
+    action.machines.map(async (machine) => {
+      const tail = await engine.consoleTail(machine, 10).catch((error: unknown) => `(no console: ${String(error)})`)
+      return `--- ${machine.name}, end of its console\n${tail}`
+    }),
+  )
+  const said = `${result.stdout}${result.stderr}`.trim()
+  return new Unmet(`not ready within ${action.within_s} s: ${action.machines.map((machine) => machine.name).join(', ')}`, [said, ...tails].join('\n'))
+}
+
+/** The point exists from the moment in which the standby's claim lists it. */
+async function complete(action: Extract<Action, { do: 'complete' }>, context: Performing): Promise<Found> {
+  const checkpoint = context.found(action.checkpoint_step)
+  const received = action.receive_steps.map((step) => context.found(step))
+  const point = {
+    ...action.point,
+    taken_at: String(checkpoint['taken_at']),
+    complete_at: context.world.clock.now().toISOString(),
+    pause_ms: Number(checkpoint['pause_ms']),
+    sent_bytes: received.reduce((sum, found) => sum + Number(found['bytes'] ?? 0), 0),
+    incremental: received.every((found) => found['incremental'] === true),
+  }
+  await changeClaim(context.world.engine(context.site), action.stack, (claim) => {
+    if (claim.role !== 'standby') throw new EngineError('conflict', context.site, 'complete', `${context.site} is ${claim.role} now, not standby`)
+    const others = claim.points.filter((each) => action.keep.includes(each.name))
+    return { ...claim, points: [point, ...others] }
+  })
+  return { point: point.name, taken_at: point.taken_at, complete_at: point.complete_at, pause_ms: point.pause_ms, sent_bytes: point.sent_bytes, incremental: point.incremental }
+}
+
+async function lease(action: Extract<Action, { do: 'lease' }>, context: Performing): Promise<string> {
+  const { clock } = context.world
+  const engine = context.world.engine(context.site)
+  const end = clock.now().getTime() + action.within_s * 1000
+  for (;;) {
+    const address = await engine.leaseOf(action.instance, action.interface)
+    if (address !== undefined) return address
+    if (clock.now().getTime() >= end) {
+      throw new Unmet(
+        `${action.instance.name} got no address on its ${action.interface} leg at ${context.site} within ${action.within_s} s`,
+        `the DHCP server of the ${action.interface} network did not answer, or has no address left`,
+      )
+    }
+    await clock.sleep(100, context.signal)
+  }
+}
+
+function addressOf(context: Performing, step: string): string {
+  return String(context.found(step)['address'])
+}
+

@@ -1,0 +1,33 @@
+import type { SecretFile } from '../compile/compiled.ts'
+import type { Engine } from '../engine/contract.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { CheckAction, SecretsFrom } from '../plan/plan.ts'
+
+/** Everything that execution may touch. */
+export type World = {
+  readonly clock: Clock
+  engine(site: string): Engine
+  readonly outside: Outside
+  /** The values of secrets, by path in the appliance. Never logged, never journaled. */
+  secrets(wanted: readonly SecretFile[], from: SecretsFrom): Promise<readonly { readonly path: string; readonly content: string }[]>
+}
+
+/** The world outside the stacks: names, and what a client sees. Failures are `OutsideError`. */
+export interface Outside {
+  /** Points a name at one address and reads it back from the server that was updated. */
+  setAddress(site: string, name: string, ttl_s: number, address: string): Promise<void>
+  removeAddress(site: string, name: string): Promise<void>
+  /** Waits until the resolver of a place answers with the address and nothing else. */
+  resolves(place: string, name: string, address: string, within_s: number, signal: AbortSignal): Promise<void>
+  /** Waits for the first good answer at a place. */
+  goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal): Promise<GoodAnswer>
+}
+
+export type GoodAnswer = {
+  /** ISO 8601, when the answer was complete. */
+  readonly at: string
+  readonly tries: number
+  /** Address that answered. */
+  readonly address: string
+  readonly total_ms: number
+}

@@ -1,0 +1,143 @@
+import type { Failure } from '../execute/failure.ts'
+import { fold, type JournalEvent, type MeasuredLoss, type Outcome } from '../execute/journal.ts'
+import { type Finding, type Phase, type Plan, phases, type TouchPoint, type Verb } from '../plan/plan.ts'
+import type { Point } from '../state/objects.ts'
+
+/** An operation as it was observed: a fold over its journal, rendered for people (`text.ts`) or as JSON. */
+export type Report = {
+  readonly operation: string
+  readonly verb: Verb
+  readonly stack: string
+  readonly summary: string
+  readonly by: string
+  readonly decided_at: string
+  readonly ended_at: string | undefined
+  /** `running` while the journal has no end: the operation goes on, or its controller died. */
+  readonly outcome: Outcome | 'running'
+  readonly phases: readonly PhaseReport[]
+  readonly steps: readonly StepReport[]
+  readonly numbers: Numbers
+  readonly touches: readonly TouchPoint[]
+  readonly physical_devices_touched: 0
+  readonly not_tested: readonly string[]
+  readonly findings: readonly Finding[]
+  readonly failures: readonly (Failure & { readonly step: string; readonly optional: boolean })[]
+  /** What could not be taken back, by name and place. */
+  readonly left: readonly string[]
+}
+
+/** Milliseconds are counted from the decision. */
+export type PhaseReport = { readonly phase: Phase; readonly from_ms: number; readonly to_ms: number }
+
+export type StepReport = {
+  readonly id: string
+  readonly phase: Phase
+  readonly site: string
+  readonly reason: string
+  readonly state: 'done' | 'failed' | 'undone' | 'running' | 'not run'
+  readonly from_ms: number | undefined
+  readonly took_ms: number | undefined
+}
+
+/** Only what was measured in this operation is present. */
+export type Numbers = {
+  /** From the decision to the first good answer at a client's place. */
+  readonly rto_ms: number | undefined
+  /** Age of the launched point at the decision: the window in which writes may be lost. */
+  readonly point_age_ms: number | undefined
+  readonly point: Point | undefined
+  readonly pause_ms: number | undefined
+  readonly sent_bytes: number | undefined
+  readonly incremental: boolean | undefined
+  readonly took_ms: number | undefined
+  readonly loss: MeasuredLoss | undefined
+  readonly address: string | undefined
+}
+
+export function reportOf(events: readonly JournalEvent[]): Report {
+  const state = fold(events)
+  const { plan } = state
+  if (plan === undefined || state.operation === undefined) throw new Error('a journal without a plan is no journal')
+  const decided = Date.parse(plan.made_at)
+  const times = timesOf(events, decided)
+  const steps = plan.steps.map((step): StepReport => {
+    const time = times.get(step.id)
+    const took_ms = time?.to === undefined ? undefined : time.to - time.from
+    const stepState = state.undone.has(step.id)
+      ? 'undone'
+      : state.done.has(step.id)
+        ? 'done'
+        : state.failed.has(step.id)
+          ? 'failed'
+          : state.open.has(step.id)
+            ? 'running'
+            : 'not run'
+    return { id: step.id, phase: step.phase, site: step.site, reason: step.reason, state: stepState, from_ms: time?.from, took_ms }
+  })
+  return {
+    operation: state.operation,
+    verb: plan.verb,
+    stack: plan.stack,
+    summary: plan.summary,
+    by: state.by ?? 'unknown',
+    decided_at: plan.made_at,
+    ended_at: state.ended?.at,
+    outcome: state.ended?.outcome ?? 'running',
+    phases: phasesOf(steps),
+    steps,
+    numbers: numbersOf(plan, state.done, decided, state.ended?.at, state.loss),
+    touches: plan.touches,
+    physical_devices_touched: 0,
+    not_tested: plan.not_tested,
+    findings: plan.findings,
+    failures: [...state.failed].map(([id, failure]) => ({ ...failure, step: id, optional: plan.steps.find((step) => step.id === id)?.optional ?? false })),
+    left: state.left,
+  }
+}
+
+function timesOf(events: readonly JournalEvent[], decided: number): ReadonlyMap<string, { from: number; to: number | undefined }> {
+  const times = new Map<string, { from: number; to: number | undefined }>()
+  for (const event of events) {
+    const at = Date.parse(event.at) - decided
+    if (event.type === 'step-started') times.set(event.step, { from: at, to: undefined })
+    if (event.type === 'step-done' || event.type === 'step-failed') {
+      const time = times.get(event.step)
+      if (time !== undefined) time.to = at
+    }
+  }
+  return times
+}
+
+function phasesOf(steps: readonly StepReport[]): readonly PhaseReport[] {
+  return phases.flatMap((phase) => {
+    const ran = steps.filter((step) => step.phase === phase && step.from_ms !== undefined)
+    if (ran.length === 0) return []
+    const from_ms = Math.min(...ran.map((step) => step.from_ms ?? 0))
+    const to_ms = Math.max(...ran.map((step) => (step.from_ms ?? 0) + (step.took_ms ?? 0)))
+    return [{ phase, from_ms, to_ms }]
+  })
+}
+
+function numbersOf(
+  plan: Plan,
+  done: ReadonlyMap<string, Readonly<Record<string, string | number | boolean>>>,
+  decided: number,
+  ended: string | undefined,
+  loss: MeasuredLoss | undefined,
+): Numbers {
+  const found = (what: string) => plan.steps.filter((step) => step.action.do === what).flatMap((step) => done.get(step.id) ?? [])
+  const answers = found('check').map((each) => Date.parse(String(each['at'])) - decided)
+  const complete = found('complete')[0]
+  const dns = found('dns')[0]
+  return {
+    rto_ms: plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
+    point_age_ms: plan.point === undefined ? undefined : decided - Date.parse(plan.point.taken_at),
+    point: plan.point,
+    pause_ms: complete === undefined ? undefined : Number(complete['pause_ms']),
+    sent_bytes: complete === undefined ? undefined : Number(complete['sent_bytes']),
+    incremental: complete === undefined ? undefined : complete['incremental'] === true,
+    took_ms: ended === undefined ? undefined : Date.parse(ended) - decided,
+    loss,
+    address: dns === undefined ? undefined : String(dns['address']),
+  }
+}
