@@ -72,7 +72,15 @@ export function reportOf(events: readonly JournalEvent[]): Report {
           : state.open.has(step.id)
             ? 'running'
             : 'not run'
-    return { id: step.id, phase: step.phase, site: step.site, reason: step.reason, state: stepState, from_ms: time?.from, took_ms }
+    return {
+      id: step.id,
+      phase: step.phase,
+      site: step.site,
+      reason: step.reason,
+      state: stepState,
+      from_ms: time?.from,
+      took_ms,
+    }
   })
   return {
     operation: state.operation,
@@ -90,12 +98,19 @@ export function reportOf(events: readonly JournalEvent[]): Report {
     physical_devices_touched: 0,
     not_tested: plan.not_tested,
     findings: plan.findings,
-    failures: [...state.failed].map(([id, failure]) => ({ ...failure, step: id, optional: plan.steps.find((step) => step.id === id)?.optional ?? false })),
+    failures: [...state.failed].map(([id, failure]) => ({
+      ...failure,
+      step: id,
+      optional: plan.steps.find((step) => step.id === id)?.optional ?? false,
+    })),
     left: state.left,
   }
 }
 
-function timesOf(events: readonly JournalEvent[], decided: number): ReadonlyMap<string, { from: number; to: number | undefined }> {
+function timesOf(
+  events: readonly JournalEvent[],
+  decided: number,
+): ReadonlyMap<string, { from: number; to: number | undefined }> {
   const times = new Map<string, { from: number; to: number | undefined }>()
   for (const event of events) {
     const at = Date.parse(event.at) - decided
@@ -125,7 +140,13 @@ function numbersOf(
   ended: string | undefined,
   loss: MeasuredLoss | undefined,
 ): Numbers {
-  const found = (what: string) => plan.steps.filter((step) => step.action.do === what).flatMap((step) => done.get(step.id) ?? [])
+  const found = (what: string) =>
+    plan.steps
+      .filter((step) => step.action.do === what)
+      .flatMap((step) => {
+        const each = done.get(step.id)
+        return each === undefined ? [] : [each]
+      })
   const answers = found('check').map((each) => Date.parse(String(each['at'])) - decided)
   const complete = found('complete')[0]
   const dns = found('dns')[0]

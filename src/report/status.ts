@@ -1,0 +1,116 @@
+import { stackArea } from '../operations/naming.ts'
+import { instanceObject } from '../operations/objects.ts'
+import { preparedObjects } from '../operations/replicate.ts'
+import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
+import { lacks } from '../operations/survey.ts'
+import type { Power } from '../state/objects.ts'
+import { bytes, seconds } from './text.ts'
+
+/** Where a stack is, how far behind its standby is, and whether the standby could launch it now. */
+export type Status = {
+  readonly stack: string
+  readonly at: string
+  readonly sites: readonly SiteStatus[]
+  /** Age of the newest complete point against the target; undefined without a standby or a point. */
+  readonly point_age_ms: number | undefined
+  readonly rpo_ms: number | undefined
+  /** `unproven` with the reason, as long as no drill has shown otherwise. */
+  readonly proof: string
+}
+
+export type SiteStatus = {
+  readonly site: string
+  readonly answers: boolean
+  readonly silence: string | undefined
+  /** `unknown` where the site does not answer; undefined where it has no claim. */
+  readonly role: 'active' | 'standby' | 'stale' | 'unknown' | undefined
+  readonly epoch: number | undefined
+  readonly decided: string | undefined
+  readonly instances: readonly { readonly name: string; readonly power: Power; readonly in_sync: boolean | undefined }[]
+  readonly points: number
+  readonly newest_point: string | undefined
+  readonly pool_free_bytes: number | undefined
+  /** Why a launch here would fail, or why the standby differs from the active site. */
+  readonly not_ready: readonly string[]
+}
+
+export function statusOf(situation: Situation): Status {
+  const active = activeView(situation)
+  const standby = situation.sites.find((view) => view.answer?.observed.claim?.claim.role === 'standby')
+  const newest = standby?.answer?.observed.claim?.claim.points[0]
+  return {
+    stack: situation.stack.name,
+    at: situation.now.toISOString(),
+    sites: situation.sites.map((view) => siteStatus(situation, view, view === active)),
+    point_age_ms: newest === undefined ? undefined : situation.now.getTime() - Date.parse(newest.taken_at),
+    rpo_ms: situation.stack.protect === undefined ? undefined : situation.stack.protect.rpo_s * 1000,
+    proof: 'unproven: never drilled',
+  }
+}
+
+function siteStatus(situation: Situation, view: SiteView, active: boolean): SiteStatus {
+  const observed = view.answer?.observed
+  const claim = observed?.claim?.claim
+  const live = observed?.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
+  const area = stackArea(situation.stack.name)
+  return {
+    site: view.site.name,
+    answers: view.answer !== undefined,
+    silence: view.silence,
+    role: view.answer === undefined ? 'unknown' : claim?.role,
+    epoch: claim?.epoch,
+    decided: claim === undefined ? undefined : `${claim.decided.why}, ${claim.decided.by}, ${claim.decided.at}`,
+    instances: live.map((each) => {
+      const wanted = view.compiled.instances.find((instance) => instance.name === each.object.name)
+      const in_sync =
+        wanted === undefined
+          ? undefined
+          : instanceObject(wanted, area, view, situation.definition.secrets).digest === each.object.digest
+      return { name: each.object.name, power: each.power, in_sync }
+    }),
+    points: claim?.points.length ?? 0,
+    newest_point: claim?.points[0]?.name,
+    pool_free_bytes: view.answer?.survey.pool.free_bytes,
+    not_ready: active || view.answer === undefined || claim?.role !== 'standby' ? [] : notReady(situation, view),
+  }
+}
+
+function notReady(situation: Situation, view: SiteView): readonly string[] {
+  const replica = view.answer?.observed.areas.find((each) => each.area.kind === 'replica')?.instances ?? []
+  const missing = preparedObjects(situation, view)
+    .filter(
+      ({ object }) => !replica.some((each) => each.object.name === object.name && each.object.digest === object.digest),
+    )
+    .map(({ instance }) => instance.name)
+  return [
+    ...lacks(situation, view).map((finding) => finding.what),
+    ...(missing.length === 0 ? [] : [`not prepared as the stack file says: ${missing.join(', ')}`]),
+    ...(view.answer?.observed.claim?.claim.points.length === 0 ? ['no complete point'] : []),
+  ]
+}
+
+export function statusText(status: Status): string {
+  const lines = [`${status.stack}  ${status.at}`]
+  for (const site of status.sites) {
+    lines.push(
+      '',
+      `  ${site.site}: ${site.answers ? (site.role ?? 'no claim') : `unknown (${site.silence ?? 'silent'})`}${site.epoch === undefined ? '' : `, epoch ${site.epoch}`}`,
+    )
+    if (site.decided !== undefined) lines.push(`    ${site.decided}`)
+    if (site.instances.length > 0)
+      lines.push(
+        `    ${site.instances.map((each) => `${each.name} ${each.power}${each.in_sync === false ? ' (differs)' : ''}`).join(', ')}`,
+      )
+    if (site.role === 'standby') lines.push(`    ${site.points} complete points, newest ${site.newest_point ?? 'none'}`)
+    for (const reason of site.not_ready) lines.push(`    not ready: ${reason}`)
+    if (site.pool_free_bytes !== undefined) lines.push(`    pool: ${bytes(site.pool_free_bytes)} free`)
+  }
+  if (status.point_age_ms !== undefined) {
+    const late = status.rpo_ms !== undefined && status.point_age_ms > status.rpo_ms
+    const target =
+      status.rpo_ms === undefined ? 'no target' : `target ${seconds(status.rpo_ms)}${late ? ', missed' : ''}`
+    lines.push('', `  newest complete point: ${seconds(status.point_age_ms)} old (${target})`)
+  }
+  lines.push(`  proof: ${status.proof}`, '')
+  return lines.join('\n')
+}

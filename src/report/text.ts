@@ -1,0 +1,158 @@
+import { generations } from '../plan/order.ts'
+import type { Finding, Plan, TouchPoint } from '../plan/plan.ts'
+import type { Report, StepReport } from './report.ts'
+
+/** A report for people. Only what was observed is in it; what was not measured is absent or said to be. */
+export function reportText(report: Report): string {
+  return [
+    `${report.verb} ${report.stack}: ${outcomeWords(report)}`,
+    `  ${report.summary}`,
+    `  operation ${report.operation}, decided ${report.decided_at} by ${report.by}`,
+    '',
+    ...numbers(report),
+    ...block(
+      'phases (from the decision)',
+      report.phases.map(
+        (phase) =>
+          `${phase.phase.padEnd(9)} ${seconds(phase.from_ms).padStart(8)} to ${seconds(phase.to_ms).padStart(8)}  ${bar(phase, report)}`,
+      ),
+    ),
+    ...block(
+      'failed',
+      report.failures.map((each) => failureText(each)),
+    ),
+    ...block('could not be taken back', report.left),
+    ...block('findings', report.findings.map(findingText)),
+    ...touches(report),
+    ...block('not tested', report.not_tested),
+    ...next(report),
+  ].join('\n')
+}
+
+/** A plan for people: what would be done, in which order, why, and from where on there is no way back. */
+export function planText(plan: Plan): string {
+  const lines = [`${plan.verb} ${plan.stack}: ${plan.summary}`, '']
+  let number = 0
+  for (const generation of generations(plan.steps)) {
+    number++
+    for (const step of generation) {
+      const mark = step.point_of_no_return ? '  == no return from here ==' : ''
+      const undo = step.undo.length === 0 ? '' : ', can be undone'
+      lines.push(
+        `  ${String(number).padStart(2)}  ${step.phase.padEnd(8)} ${step.site.padEnd(6)} ${step.id.padEnd(34)} ${step.reason}${undo}${step.optional ? ', may fail' : ''}${mark}`,
+      )
+    }
+  }
+  lines.push('', `  ${plan.steps.length} steps; those with the same number run at the same time`, '')
+  return [
+    ...lines,
+    ...block('findings', plan.findings.map(findingText)),
+    ...touches({ touches: plan.touches, numbers: undefined }),
+    ...block('not tested', plan.not_tested),
+  ].join('\n')
+}
+
+export function findingText(finding: Finding): string {
+  const hint = finding.hint === undefined ? '' : `\n      ${finding.hint}`
+  return `${finding.level === 'error' ? '' : `${finding.level}: `}${finding.what}${hint}`
+}
+
+function outcomeWords(report: Report): string {
+  const took = report.numbers.took_ms === undefined ? '' : ` in ${seconds(report.numbers.took_ms)}`
+  switch (report.outcome) {
+    case 'done':
+      return `done${took}`
+    case 'undone':
+      return `failed${took}; everything was taken back`
+    case 'stuck':
+      return report.left.length > 0
+        ? `failed${took}; not everything could be taken back`
+        : `failed${took} past its point of no return; a person is needed`
+    case 'running':
+      return 'not finished: it is running, or its controller died'
+  }
+}
+
+function numbers(report: Report): readonly string[] {
+  const { numbers: n } = report
+  const rows: (readonly [string, string])[] = []
+  if (n.rto_ms !== undefined)
+    rows.push([
+      report.verb === 'deploy' ? 'first good answer' : 'RTO',
+      `${seconds(n.rto_ms)} from the decision to the first good answer at the client`,
+    ])
+  if (n.point !== undefined && n.point_age_ms !== undefined)
+    rows.push(['launched point', `${n.point.name}, ${seconds(n.point_age_ms)} old at the decision: the window of loss`])
+  if (n.loss !== undefined) rows.push(['measured loss', lossWords(n.loss)])
+  else if (report.verb === 'failover')
+    rows.push(['measured loss', 'not measured: no record of acknowledged writes was given (--acknowledged FILE)'])
+  if (n.pause_ms !== undefined) rows.push(['pause', `${Math.round(n.pause_ms)} ms`])
+  if (n.sent_bytes !== undefined)
+    rows.push([
+      'sent',
+      `${bytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
+    ])
+  if (n.address !== undefined) rows.push(['address', n.address])
+  if (rows.length === 0) return []
+  return [...rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`), '']
+}
+
+function lossWords(loss: NonNullable<Report['numbers']['loss']>): string {
+  const oldest = loss.oldest_lost_at === undefined ? '' : `, the oldest acknowledged ${loss.oldest_lost_at}`
+  return `${loss.lost} of ${loss.acknowledged} acknowledged${oldest}; ${loss.lost_before_point} older than the point`
+}
+
+function touches(report: { readonly touches: readonly TouchPoint[]; readonly numbers: unknown }): readonly string[] {
+  const kinds = { 'dns-record': 'DNS record', 'dhcp-lease': 'DHCP lease', 'bgp-prefix': 'BGP prefix' } as const
+  return block('touched outside the stack', [
+    ...report.touches.map((touch) => `${kinds[touch.kind]}  ${touch.what}`),
+    'physical devices: 0',
+  ])
+}
+
+function failureText(failure: Report['failures'][number]): string {
+  const where =
+    failure.site === undefined ? '' : ` (${failure.site}${failure.call === undefined ? '' : `, ${failure.call}`})`
+  const detail =
+    failure.detail === undefined
+      ? ''
+      : `\n${failure.detail
+          .split('\n')
+          .map((line) => `      ${line}`)
+          .join('\n')}`
+  return `${failure.step}: ${failure.what}${where}${failure.optional ? ' - the operation went on' : ''}${detail}`
+}
+
+function next(report: Report): readonly string[] {
+  if (report.outcome === 'stuck' || report.outcome === 'running')
+    return [`  next: lifeboat resume ${report.operation}`, '']
+  return []
+}
+
+export function stepLine(step: StepReport): string {
+  return `${step.id} at ${step.site}: ${step.state}${step.took_ms === undefined ? '' : ` (${seconds(step.took_ms)})`}`
+}
+
+const width = 32
+
+function bar(phase: { readonly from_ms: number; readonly to_ms: number }, report: Report): string {
+  const whole = Math.max(report.numbers.took_ms ?? 0, ...report.phases.map((each) => each.to_ms), 1)
+  const from = Math.round((phase.from_ms / whole) * width)
+  const to = Math.max(Math.round((phase.to_ms / whole) * width), from + 1)
+  return `${' '.repeat(from)}${'='.repeat(to - from)}`
+}
+
+function block(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : [`  ${title}`, ...lines.map((line) => `    ${line}`), '']
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`
+}
+
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`
+  if (count < 1_000_000) return `${(count / 1000).toFixed(0)} kB`
+  if (count < 1_000_000_000) return `${(count / 1e6).toFixed(1)} MB`
+  return `${(count / 1e9).toFixed(2)} GB`
+}
