@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# build-rootfs.sh BASE.tar ROOT WORK APT FOLDER PACKAGES...: unpacks the base into ROOT and makes an image of it.
+# build-rootfs.sh BASE.tar ROOT WORK APT FOLDER[:FOLDER...] PACKAGES...: unpacks the base into ROOT and makes an image of it.
 #
 # Runs in its own mount and PID namespace (unshare --mount --pid --fork --kill-child), so that neither a mount nor a
 # process of a maintainer script can outlive it. apt works from outside with the machine's own keyrings and reaches in
 # by DPkg::Chroot-Directory, as mmdebstrap does.
 set -euo pipefail
-base=$1 root=$2 work=$3 apt=$4 folder=$5
+base=$1 root=$2 work=$3 apt=$4 folders=$5
 shift 5
 
 mkdir -p "$root"
@@ -42,12 +42,16 @@ if [ -s "$work/debconf" ]; then chroot "$root" debconf-set-selections <"$work/de
 apt-get -q -y install "$@"
 rm -f "$root"/var/cache/apt/archives/*.deb
 
-if [ -d "$folder/files" ]; then cp -r --no-preserve=ownership --preserve=mode "$folder/files/." "$root/"; fi
-if [ -d "$work/files" ]; then cp -r --no-preserve=ownership --preserve=mode "$work/files/." "$root/"; fi
-if [ -f "$folder/setup" ]; then
-  cp "$folder/setup" "$root/tmp/setup"
-  chroot "$root" sh /tmp/setup
-fi
+copy_over() { if [ -d "$1" ]; then cp -r --no-preserve=ownership --preserve=mode "$1/." "$root/"; fi; }
+copy_over "$work/files"
+IFS=: read -r -a each <<<"$folders"
+for folder in "${each[@]}"; do
+  copy_over "$folder/files"
+  if [ -f "$folder/setup" ]; then
+    cp "$folder/setup" "$root/tmp/setup"
+    chroot "$root" sh /tmp/setup
+  fi
+done
 
 rm -f "$root/usr/sbin/policy-rc.d"
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/cache/debconf/*-old "$root"/var/lib/dpkg/*-old

@@ -110,13 +110,15 @@ function toImages(wanted: readonly Wanted[]): Images {
 function recipeDigest(recipe: Recipe, baseDigest: string): string {
   const { name, form, packages, debconf, bundle } = recipe
   const node = bundle === undefined ? undefined : process.version
-  const folders = [recipe.folder, sourcesOf(recipe)].filter((folder) => folder !== undefined)
+  const folders = [...recipe.folders, sourcesOf(recipe)].filter((folder) => folder !== undefined)
   return digestOf([baseDigest, name, form, packages, debconf, bundle?.target, node], folders)
 }
 
 /** The programs that build are part of every recipe. */
 function scripts(): readonly string[] {
-  return ['build-base.sh', 'build-rootfs.sh', 'rootfs.ts'].map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
+  return ['build-base.sh', 'build-rootfs.sh', 'rootfs.ts'].map((name) =>
+    readFileSync(join(import.meta.dirname, name), 'utf8'),
+  )
 }
 
 /** Covers the values and each file below the folders: path, whether it is executable, content. */
@@ -126,7 +128,9 @@ function digestOf(values: readonly unknown[], folders: readonly string[]): strin
     const files = existsSync(folder) ? readdirSync(folder, { recursive: true, withFileTypes: true }) : []
     const paths = files.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))
     for (const path of paths.sort()) {
-      const kind = lstatSync(path).isSymbolicLink() ? `link ${readlinkSync(path)}` : (lstatSync(path).mode & 0o111).toString(8)
+      const kind = lstatSync(path).isSymbolicLink()
+        ? `link ${readlinkSync(path)}`
+        : (lstatSync(path).mode & 0o111).toString(8)
       hash.update(`\0${relative(folder, path)}\0${kind}\0`)
       if (!kind.startsWith('link')) hash.update(readFileSync(path))
     }

@@ -8,13 +8,14 @@ export type Recipe = {
   readonly packages: readonly string[]
   /** Answers for debconf, as debconf-set-selections(1) reads them. */
   readonly debconf: readonly string[]
-  /** Holds `files/` (copied over the root) and `setup` (run in the root afterwards); both may be absent. */
-  readonly folder: string
+  /** One after the other: each may hold `files/` (copied over the root) and `setup` (run in the root afterwards). */
+  readonly folders: readonly string[]
   /** A program of ours, bundled into one file in the root together with the Node that runs the build. */
   readonly bundle: { readonly entry: string; readonly target: string } | undefined
 }
 
 const root = join(import.meta.dirname, '../..')
+const shop = join(root, 'examples/shop')
 
 /** What every image has. Node's own needs (libstdc++, libatomic) come with the image that carries it. */
 export const base = {
@@ -31,7 +32,7 @@ export const recipes: readonly Recipe[] = [
       ...['nftables', 'tcpdump', 'openssl', 'netcat-openbsd'],
     ],
     debconf: ['slapd slapd/no_configuration boolean true'],
-    folder: join(import.meta.dirname, 'lab-node'),
+    folders: [join(import.meta.dirname, 'lab-node')],
     bundle: undefined,
   },
   {
@@ -39,7 +40,7 @@ export const recipes: readonly Recipe[] = [
     form: 'incus',
     packages: ['postgresql'],
     debconf: [],
-    folder: join(root, 'examples/shop/images/db'),
+    folders: [join(shop, 'images/common'), join(shop, 'images/db')],
     bundle: undefined,
   },
   {
@@ -47,7 +48,7 @@ export const recipes: readonly Recipe[] = [
     form: 'incus',
     packages: ['nftables', 'haproxy', 'dnsmasq-base', 'tcpdump', 'conntrack'],
     debconf: [],
-    folder: join(root, 'appliance'),
+    folders: [join(root, 'appliance')],
     bundle: undefined,
   },
   {
@@ -55,15 +56,15 @@ export const recipes: readonly Recipe[] = [
     form: 'incus',
     packages: ['libstdc++6', 'libatomic1'],
     debconf: [],
-    folder: join(root, 'examples/shop/images/app'),
-    bundle: { entry: join(root, 'examples/shop/app/main.ts'), target: '/opt/shop/app.mjs' },
+    folders: [join(shop, 'images/common'), join(shop, 'images/app')],
+    bundle: { entry: join(shop, 'app/main.ts'), target: '/opt/shop/app.mjs' },
   },
   {
     name: 'shop-web',
     form: 'incus',
     packages: ['nginx'],
     debconf: [],
-    folder: join(root, 'examples/shop/images/web'),
+    folders: [join(shop, 'images/common'), join(shop, 'images/web')],
     bundle: undefined,
   },
 ]

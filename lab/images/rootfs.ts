@@ -10,7 +10,12 @@ import type { Distribution } from './sources.ts'
  * Builds one recipe on the base and returns its finished files, in the order directory | (metadata tar, rootfs). `work`
  * is a folder of this build's own; the caller removes it.
  */
-export async function buildRootfs(recipe: Recipe, baseTar: string, work: string, apt: string): Promise<readonly string[]> {
+export async function buildRootfs(
+  recipe: Recipe,
+  baseTar: string,
+  work: string,
+  apt: string,
+): Promise<readonly string[]> {
   await mkdir(work, { recursive: true })
   await writeFile(join(work, 'debconf'), recipe.debconf.map((line) => `${line}\n`).join(''))
   if (recipe.bundle !== undefined) await bundleProgram(recipe.bundle, join(work, 'files'))
@@ -18,14 +23,21 @@ export async function buildRootfs(recipe: Recipe, baseTar: string, work: string,
   const script = join(import.meta.dirname, 'build-rootfs.sh')
   await run(recipe.name, 'unshare', [
     ...['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child'],
-    ...['bash', script, baseTar, root, work, apt, recipe.folder, ...recipe.packages],
+    ...['bash', script, baseTar, root, work, apt, recipe.folders.join(':'), ...recipe.packages],
   ])
   return recipe.form === 'directory' ? [root] : await packIncusImage(recipe, root, work)
 }
 
 export async function buildBase(tar: string, apt: string, distribution: Distribution): Promise<string> {
   const script = join(import.meta.dirname, 'build-base.sh')
-  await run('base', 'bash', [script, tar, apt, distribution.codename, base.packages.join(','), join(base.folder, 'setup')])
+  await run('base', 'bash', [
+    script,
+    tar,
+    apt,
+    distribution.codename,
+    base.packages.join(','),
+    join(base.folder, 'setup'),
+  ])
   return tar
 }
 
@@ -36,7 +48,13 @@ export async function configureApt(apt: string, distribution: Distribution): Pro
   await writeFile(join(apt, 'sources.list.d/distribution.sources'), distribution.sources)
   const { stdout } = await execute('apt-config', ['dump'])
   const reaching = /^Acquire::(http|https|ftp|Check-Valid-Until|Check-Date|Retries|ForceIPv[46])\b.*[^"]*"[^"]+";$/
-  await writeFile(join(apt, 'apt-options'), `${stdout.split('\n').filter((line) => reaching.test(line)).join('\n')}\n`)
+  await writeFile(
+    join(apt, 'apt-options'),
+    `${stdout
+      .split('\n')
+      .filter((line) => reaching.test(line))
+      .join('\n')}\n`,
+  )
 }
 
 export async function updateLists(apt: string): Promise<void> {
@@ -101,11 +119,16 @@ async function run(what: string, program: string, args: readonly string[]): Prom
   } catch (error) {
     const { code, stdout = '', stderr = '' } = error as { code?: unknown; stdout?: string; stderr?: string }
     if (code === 'ENOENT') {
-      throw new Error(`${program} is not on this machine: ${what} cannot be built. Run scripts/setup --lab`, { cause: error })
+      throw new Error(`${program} is not on this machine: ${what} cannot be built. Run scripts/setup --lab`, {
+        cause: error,
+      })
     }
     const tail = `${stdout}\n${stderr}`.trim().split('\n').slice(-30).join('\n')
-    throw new Error(`building ${what} failed (${program} ended with ${String(code)}). The end of its output:\n${tail}`, {
-      cause: error,
-    })
+    throw new Error(
+      `building ${what} failed (${program} ended with ${String(code)}). The end of its output:\n${tail}`,
+      {
+        cause: error,
+      },
+    )
   }
 }

@@ -66,7 +66,12 @@ export function parseDeb822(text: string): readonly Entry[] {
       const words = (name: string) => (fields.get(name) ?? '').split(/\s+/).filter(Boolean)
       if (!words('types').includes('deb') || /^(no|false|0)$/i.test(fields.get('enabled') ?? 'yes')) return []
       return [
-        { uris: words('uris'), suites: words('suites'), components: words('components'), signedBy: fields.get('signed-by') },
+        {
+          uris: words('uris'),
+          suites: words('suites'),
+          components: words('components'),
+          signedBy: fields.get('signed-by'),
+        },
       ]
     })
 }
@@ -77,13 +82,17 @@ export function parseOneLine(text: string): readonly Entry[] {
     const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+[^\s#]+)*)/.exec(line)
     if (!match) return []
     const signedBy = /(?:^|\s)signed-by=(\S+)/.exec(match[1] ?? '')?.[1]
-    return [{ uris: [match[2]!], suites: [match[3]!], components: (match[4] ?? '').split(/\s+/).filter(Boolean), signedBy }]
+    return [
+      { uris: [match[2]!], suites: [match[3]!], components: (match[4] ?? '').split(/\s+/).filter(Boolean), signedBy },
+    ]
   })
 }
 
 /** Only the release itself, its updates and its security updates: images need no third party's packages. */
 function keepDistribution(entry: Entry, codename: string): readonly Entry[] {
-  const suites = entry.suites.filter((suite) => [codename, `${codename}-updates`, `${codename}-security`].includes(suite))
+  const suites = entry.suites.filter((suite) =>
+    [codename, `${codename}-updates`, `${codename}-security`].includes(suite),
+  )
   const components = entry.components.filter((component) => wantedComponents.includes(component))
   return suites.length > 0 && components.includes('main') ? [{ ...entry, suites, components }] : []
 }
