@@ -1,0 +1,80 @@
+import type { LoadBalancer } from '../stack/stack.ts'
+import { comesRouted, inputRules, outputRules, spoofRules } from './appliance-rules.ts'
+import { byName, groupOf, type PlacedAppliance } from './appliances.ts'
+import type { CompiledAppliance } from './compiled.ts'
+import { haproxyConf, SECRETS } from './haproxy.ts'
+import { addressIn, type Layout, segmentOf } from './layout.ts'
+import { addressList, interfaceIs, nftablesFile, rule } from './nftables.ts'
+
+/** The load balancer ties segments together and routes nothing. */
+export function compileLoadBalancer(
+  layout: Layout,
+  balancer: LoadBalancer,
+): Pick<CompiledAppliance, 'files' | 'secrets'> {
+  const secrets = [...new Set(balancer.services.flatMap(({ tls }) => tls ?? []))].sort()
+  return {
+    files: [
+      { path: '/etc/haproxy/haproxy.cfg', text: haproxyConf(layout, balancer) },
+      { path: '/etc/nftables.conf', text: balancerRules(layout, balancer) },
+    ],
+    secrets: secrets.map((secret) => ({ path: `${SECRETS}/${secret}.pem`, secret })),
+  }
+}
+
+function balancerRules(layout: Layout, balancer: LoadBalancer): string {
+  const appliance = layout.appliances.find(({ name }) => name === balancer.name)
+  if (appliance === undefined) throw new Error(`${balancer.name} is not laid out`)
+  return nftablesFile(
+    [],
+    [
+      {
+        name: 'spoofed',
+        hook: 'filter hook prerouting priority raw',
+        policy: 'accept',
+        rules: spoofRules(layout, appliance),
+      },
+      {
+        name: 'forward',
+        hook: 'filter hook forward priority filter',
+        policy: 'drop',
+        rules: [rule([], 'drop', 'a load balancer routes nothing')],
+      },
+      {
+        name: 'input',
+        hook: 'filter hook input priority filter',
+        policy: 'drop',
+        rules: [
+          ...inputRules(layout, appliance),
+          ...listening(layout, appliance, balancer),
+          rule([], 'drop', 'no service listens there'),
+        ],
+      },
+      {
+        name: 'output',
+        hook: 'filter hook output priority filter',
+        policy: 'drop',
+        rules: [...outputRules(layout, appliance), ...pools(layout, balancer)],
+      },
+    ],
+  )
+}
+
+/** Leg and address and port together: Linux would take a packet for any of its addresses on any leg. */
+function listening(layout: Layout, appliance: PlacedAppliance, balancer: LoadBalancer): string[] {
+  return byName(balancer.services).map(({ name, listen }) => {
+    const { interface: leg, prefix_text } = segmentOf(layout, listen.segment)
+    const from = comesRouted(layout, appliance, listen.segment) ? '' : `ip saddr ${prefix_text}`
+    const to = `ip daddr ${addressIn(layout, balancer.name, listen.segment)} tcp dport ${listen.port}`
+    return rule([interfaceIs('iifname', leg), from, to], 'accept', name)
+  })
+}
+
+function pools(layout: Layout, balancer: LoadBalancer): string[] {
+  return byName(balancer.services).flatMap(({ name, pool }) => {
+    const { instances, segment } = groupOf(layout.stack, pool.machine)
+    if (instances.length === 0) return []
+    const to = addressList(instances.map((instance) => layout.addresses.of(instance, segment)))
+    const leg = interfaceIs('oifname', segmentOf(layout, segment).interface)
+    return [rule([leg, `ip daddr ${to} tcp dport ${pool.port}`], 'accept', `${name} is served by ${pool.machine}`)]
+  })
+}

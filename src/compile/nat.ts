@@ -1,0 +1,118 @@
+import { formatAddress } from '../lib/ip.ts'
+import type { CentralService, Nat } from '../stack/stack.ts'
+import { inputRules, outputRules, spoofRules } from './appliance-rules.ts'
+import type { CompiledAppliance } from './compiled.ts'
+import { type LaidSegment, type Layout, segmentOf } from './layout.ts'
+import { interfaceIs, nftablesFile, rule, STATEFUL } from './nftables.ts'
+
+/** RFC 5737: an address that nobody has. Stands for a service's address where the site is not known. */
+const NOWHERE = '192.0.2.1'
+
+/** The NAT box: from a fixed inside address to where a declared service is at this site, and nothing else. */
+export function compileNat(layout: Layout, nat: Nat): Pick<CompiledAppliance, 'files' | 'secrets'> {
+  return { files: [{ path: '/etc/nftables.conf', text: natRules(layout, nat) }], secrets: [] }
+}
+
+function natRules(layout: Layout, nat: Nat): string {
+  const appliance = layout.appliances.find(({ name }) => name === nat.name)
+  if (appliance === undefined) throw new Error(`${nat.name} is not laid out`)
+  const doors = doorsOf(layout, nat)
+  return nftablesFile(siteAddresses(layout, nat), [
+    {
+      name: 'spoofed',
+      hook: 'filter hook prerouting priority raw',
+      policy: 'accept',
+      rules: spoofRules(layout, appliance),
+    },
+    {
+      name: 'translate',
+      hook: 'nat hook prerouting priority dstnat',
+      policy: 'accept',
+      rules: doors.map((door) =>
+        rule([entry(door), `ip daddr ${door.fixed}`, port(door)], `dnat ip to $${at(door.service.name)}`, words(door)),
+      ),
+    },
+    {
+      name: 'forward',
+      hook: 'filter hook forward priority filter',
+      policy: 'drop',
+      rules: [
+        ...STATEFUL,
+        ...doors.map((door) =>
+          rule([entry(door), 'oifname "services"', passing(door), port(door)], 'accept', words(door)),
+        ),
+        rule([], 'drop', 'not a declared service'),
+      ],
+    },
+    {
+      name: 'hide',
+      hook: 'nat hook postrouting priority srcnat',
+      policy: 'accept',
+      rules: [rule(['oifname "services"'], 'masquerade')],
+    },
+    {
+      name: 'input',
+      hook: 'filter hook input priority filter',
+      policy: 'drop',
+      rules: [...inputRules(layout, appliance), rule([], 'drop', 'nothing else is for the NAT box itself')],
+    },
+    {
+      name: 'output',
+      hook: 'filter hook output priority filter',
+      policy: 'drop',
+      rules: outputRules(layout, appliance),
+    },
+  ])
+}
+
+/** One service as one segment reaches it. */
+type Door = { readonly segment: LaidSegment; readonly service: CentralService; readonly fixed: string }
+
+function doorsOf(layout: Layout, nat: Nat): readonly Door[] {
+  const segments = [...nat.inside].sort().map((name) => segmentOf(layout, name))
+  return segments.flatMap((segment) =>
+    centralOf(layout, nat).map((service) => ({
+      segment,
+      service,
+      fixed: formatAddress(layout.addresses.central(nat.name, service.name, segment.name)),
+    })),
+  )
+}
+
+function siteAddresses(layout: Layout, nat: Nat): string[] {
+  const lines = centralOf(layout, nat).flatMap(({ name }) => {
+    const known = layout.facts?.services[name]
+    const where = known === undefined ? 'not known: a stand-in that nobody has' : `at site ${layout.facts?.site}`
+    return [`# address of ${name}, ${where}`, `define ${at(name)} = ${known ?? NOWHERE}`]
+  })
+  return lines.length === 0 ? [] : [...lines, '']
+}
+
+function centralOf(layout: Layout, nat: Nat): readonly CentralService[] {
+  return [...nat.reaches].sort().map((name) => {
+    const service = layout.stack.services.find((candidate) => candidate.name === name)
+    if (service === undefined) throw new Error(`stack ${layout.stack.name} declares no service "${name}"`)
+    return service
+  })
+}
+
+function at(service: string): string {
+  return `at_${service}`
+}
+
+function entry({ segment }: Door): string {
+  return `${interfaceIs('iifname', segment.interface)} ip saddr ${segment.prefix_text}`
+}
+
+/** The connection was opened to this service's own fixed address: two services may be at one address of the site. */
+function passing({ service, fixed }: Door): string {
+  return `ip daddr $${at(service.name)} ct status dnat ct original ip daddr ${fixed}`
+}
+
+function port({ service }: Door): string {
+  return `${service.protocol} dport ${service.port}`
+}
+
+function words({ segment, service }: Door): string {
+  return `${segment.name} reaches ${service.name}`
+}

@@ -1,0 +1,129 @@
+import { address, covers, formatPrefix, overlapOf, type Prefix, prefix } from '../lib/ip.ts'
+import type { End, Firewall, PortRange, Rule } from '../stack/stack.ts'
+import { addressIn, type LaidSegment, type Layout, segmentOf } from './layout.ts'
+
+/**
+ * One way through a firewall that a rule opens: from one leg to another.
+ *
+ * What the words of a rule mean:
+ * - `anyone` is any address on either side, inside segments included.
+ * - From outside there is one address, the firewall's own. So only what has a single address inside can be reached from
+ *   there: a balanced service, or one machine; at the port that it has inside.
+ * - Machines of one segment talk directly; a rule between them opens nothing.
+ * - `icmp` is echo; errors about open connections pass with these.
+ */
+export type Passage = {
+  readonly from: Side
+  readonly to: Side
+  readonly protocol: Rule['protocol']
+  readonly ports: PortRange | undefined
+  /** From outside, the firewall's address is translated to the one of `to`. */
+  readonly translated: boolean
+  readonly words: string
+}
+
+export type Side = {
+  /** `outside` or the name of a segment. */
+  readonly at: { readonly outside: true } | { readonly outside: false; readonly segment: LaidSegment }
+  readonly match: { readonly by: 'any' } | { readonly by: 'prefix'; readonly prefix: Prefix } | ByAddress
+  /** As `Flow` names it. */
+  readonly names: readonly string[]
+  /** Only this port, where a balanced service is meant. */
+  readonly port: number | undefined
+}
+
+type ByAddress = { readonly by: 'addresses'; readonly addresses: readonly number[] }
+
+export function passagesOf(layout: Layout, firewall: Firewall): readonly Passage[] {
+  const inside = [...firewall.inside].sort().map((name) => segmentOf(layout, name))
+  return firewall.rules.flatMap((rule) => {
+    const from = rule.from.flatMap((end) => sidesOf(layout, inside, end))
+    const to = rule.to.flatMap((end) => sidesOf(layout, inside, end))
+    return from.flatMap((source) => to.flatMap((target) => passage(rule, source, target)))
+  })
+}
+
+function passage(rule: Rule, from: Side, to: Side): Passage[] {
+  if (from.at.outside && to.at.outside) return []
+  if (!from.at.outside && !to.at.outside && from.at.segment.name === to.at.segment.name) return []
+  const translated = from.at.outside
+  if (translated && !(to.match.by === 'addresses' && to.match.addresses.length === 1)) return []
+  const ports = portsFor(rule, to.port)
+  if (ports === 'none') return []
+  return [{ from, to, protocol: rule.protocol, ports, translated, words: rule.words }]
+}
+
+/** A balanced service has one port, and it is TCP; a rule that names others does not mean it. */
+function portsFor(rule: Rule, port: number | undefined): PortRange | undefined | 'none' {
+  if (port === undefined || rule.protocol === 'icmp') return rule.ports
+  const meant = rule.ports === undefined || (rule.ports.first <= port && port <= rule.ports.last)
+  return rule.protocol === 'tcp' && meant ? { first: port, last: port } : 'none'
+}
+
+function sidesOf(layout: Layout, inside: readonly LaidSegment[], end: End): readonly Side[] {
+  switch (end.kind) {
+    case 'anyone':
+      return [outside({ by: 'any' }, 'anyone'), ...inside.map((segment) => whole(segment, segment.prefix))]
+    case 'prefix':
+      return prefixSides(inside, prefix(end.prefix))
+    case 'segment':
+      return inside.filter(({ name }) => name === end.segment).map((segment) => whole(segment, segment.prefix))
+    case 'machine':
+      return machineSides(layout, inside, end.machine)
+    case 'balanced':
+      return balancedSides(layout, inside, end.service)
+  }
+}
+
+function prefixSides(inside: readonly LaidSegment[], wanted: Prefix): Side[] {
+  const beyond = inside.some((segment) => covers(segment.prefix, wanted))
+    ? []
+    : [outside({ by: 'prefix', prefix: wanted }, formatPrefix(wanted))]
+  const within = inside.flatMap((segment) => {
+    const part = overlapOf(segment.prefix, wanted)
+    return part === undefined ? [] : [whole(segment, part)]
+  })
+  return [...beyond, ...within]
+}
+
+/** A group by its name, or a single instance. */
+function machineSides(layout: Layout, inside: readonly LaidSegment[], name: string): Side[] {
+  const group = layout.stack.machines.find((candidate) => candidate.name === name)
+  const names = group?.instances ?? [name]
+  return inside.flatMap((segment) => {
+    const here = names.filter((instance) => layout.addresses.has(instance, segment.name))
+    if (here.length === 0) return []
+    return [
+      at(
+        segment,
+        here.map((instance) => layout.addresses.of(instance, segment.name)),
+        here,
+      ),
+    ]
+  })
+}
+
+function balancedSides(layout: Layout, inside: readonly LaidSegment[], name: string): Side[] {
+  for (const balancer of layout.stack.load_balancers) {
+    const service = balancer.services.find((candidate) => candidate.name === name)
+    if (service === undefined) continue
+    const segment = inside.find((candidate) => candidate.name === service.listen.segment)
+    if (segment === undefined) return []
+    const here = address(addressIn(layout, balancer.name, segment.name))
+    return [{ ...at(segment, [here], [`service:${name}`]), port: service.listen.port }]
+  }
+  return []
+}
+
+function outside(match: Side['match'], name: string): Side {
+  return { at: { outside: true }, match, names: [name], port: undefined }
+}
+
+function whole(segment: LaidSegment, part: Prefix): Side {
+  const match = { by: 'prefix' as const, prefix: part }
+  return { at: { outside: false, segment }, match, names: [formatPrefix(part)], port: undefined }
+}
+
+function at(segment: LaidSegment, addresses: readonly number[], names: readonly string[]): Side {
+  return { at: { outside: false, segment }, match: { by: 'addresses', addresses }, names, port: undefined }
+}
