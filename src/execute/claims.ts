@@ -15,7 +15,8 @@ export async function takeClaim(engine: Engine, expect: string | undefined, next
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
     const now = await engine.readClaim(next.stack).catch(() => undefined)
-    if (now === undefined || !same(now.claim, next)) throw error.code === 'conflict' && now !== undefined ? lost(engine.site, now.claim) : error
+    if (now === undefined || !same(now.claim, next))
+      throw error.code === 'conflict' && now !== undefined ? lost(engine.site, now.claim) : error
   }
 }
 
@@ -23,7 +24,8 @@ export async function takeClaim(engine: Engine, expect: string | undefined, next
 export async function changeClaim(engine: Engine, stack: string, change: (claim: Claim) => Claim): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const now = await engine.readClaim(stack)
-    if (now === undefined) throw new EngineError('not-found', engine.site, 'claim', `${engine.site} has no claim for ${stack}`)
+    if (now === undefined)
+      throw new EngineError('not-found', engine.site, 'claim', `${engine.site} has no claim for ${stack}`)
     const next = change(now.claim)
     if (same(next, now.claim)) return
     try {

@@ -12,7 +12,9 @@ export type Journal = {
 }
 
 /** What a watcher is told while steps run; not the record, which is the journal. */
-export type Watcher = (event: JournalEvent | { readonly type: 'progress'; readonly step: string; readonly text: string }) => void
+export type Watcher = (
+  event: JournalEvent | { readonly type: 'progress'; readonly step: string; readonly text: string },
+) => void
 
 /**
  * Walks a plan: every step as soon as the steps before it are done. Before the point of no return a failure unwinds;
@@ -36,7 +38,13 @@ export async function execute(plan: Plan, world: World, journal: Journal, watch:
 }
 
 /** Gives up an operation that has not passed its point of no return. */
-export async function abort(plan: Plan, world: World, journal: Journal, by: string, watch: Watcher = () => {}): Promise<Outcome> {
+export async function abort(
+  plan: Plan,
+  world: World,
+  journal: Journal,
+  by: string,
+  watch: Watcher = () => {},
+): Promise<Outcome> {
   const state = fold(await journal.events())
   if (pastNoReturn(plan, state)) throw new Error(`past its point of no return: only resume is left`)
   await journal.append({ type: 'unwinding', at: now(world), because: `aborted by ${by}` })
@@ -48,13 +56,21 @@ export function pastNoReturn(plan: Plan, state: JournalState): boolean {
   const step = plan.steps.find((each) => each.point_of_no_return)
   if (step === undefined) return false
   const unsure = state.failed.get(step.id)
-  return state.done.has(step.id) || state.open.has(step.id) || unsure?.code === 'unreachable' || unsure?.code === 'timed-out'
+  return (
+    state.done.has(step.id) || state.open.has(step.id) || unsure?.code === 'unreachable' || unsure?.code === 'timed-out'
+  )
 }
 
 type Log = (event: JournalEvent) => Promise<void>
 
 /** Runs all that is left; answers with what failed, or nothing. What is running when a step fails is awaited. */
-async function forward(plan: Plan, world: World, before: JournalState, log: Log, watch: Watcher): Promise<string | undefined> {
+async function forward(
+  plan: Plan,
+  world: World,
+  before: JournalState,
+  log: Log,
+  watch: Watcher,
+): Promise<string | undefined> {
   const found = new Map<string, Found>(before.done)
   const finished = new Set<string>(before.done.keys())
   const running = new Map<string, Promise<void>>()
@@ -107,7 +123,13 @@ async function forward(plan: Plan, world: World, before: JournalState, log: Log,
 }
 
 function stopped(because: string): Failure {
-  return { what: `stopped, as another step failed (${because})`, code: 'stopped', site: undefined, call: undefined, detail: undefined }
+  return {
+    what: `stopped, as another step failed (${because})`,
+    code: 'stopped',
+    site: undefined,
+    call: undefined,
+    detail: undefined,
+  }
 }
 
 async function end(world: World, log: Log, outcome: Outcome): Promise<Outcome> {

@@ -25,7 +25,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof EngineError) {
     return { what: error.message, code: error.code, site: error.site, call: error.call, detail: undefined }
   }
-  if (error instanceof Unmet) return { what: error.message, code: 'unmet', site: undefined, call: undefined, detail: error.detail }
+  if (error instanceof Unmet)
+    return { what: error.message, code: 'unmet', site: undefined, call: undefined, detail: error.detail }
   if (error instanceof Error && error.name === 'OutsideError') {
     return { what: error.message, code: 'outside', site: undefined, call: undefined, detail: undefined }
   }

@@ -3,14 +3,26 @@ import type { Failure } from './failure.ts'
 
 /** What happened, in the order in which it happened; the state of an operation is a fold over it. */
 export type JournalEvent =
-  | { readonly type: 'planned'; readonly at: string; readonly operation: string; readonly by: string; readonly plan: Plan }
+  | {
+      readonly type: 'planned'
+      readonly at: string
+      readonly operation: string
+      readonly by: string
+      readonly plan: Plan
+    }
   | { readonly type: 'step-started'; readonly at: string; readonly step: string }
   | { readonly type: 'step-done'; readonly at: string; readonly step: string; readonly found: Found }
   | { readonly type: 'step-failed'; readonly at: string; readonly step: string; readonly failure: Failure }
   | { readonly type: 'resumed'; readonly at: string; readonly by: string }
   | { readonly type: 'unwinding'; readonly at: string; readonly because: string }
   | { readonly type: 'undone'; readonly at: string; readonly step: string }
-  | { readonly type: 'undo-failed'; readonly at: string; readonly step: string; readonly left: string; readonly failure: Failure }
+  | {
+      readonly type: 'undo-failed'
+      readonly at: string
+      readonly step: string
+      readonly left: string
+      readonly failure: Failure
+    }
   | { readonly type: 'loss'; readonly at: string; readonly loss: MeasuredLoss }
   | { readonly type: 'ended'; readonly at: string; readonly outcome: Outcome }
 

@@ -65,7 +65,9 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'receive': {
       const { from, to, snapshot, stall_s } = action
       const transfer = { source: world.engine(action.source), from, to, snapshot, stall_s }
-      return { ...(await engine.receive(transfer, (bytes) => context.progress(`${(bytes / 1e6).toFixed(1)} MB`), signal)) }
+      return {
+        ...(await engine.receive(transfer, (bytes) => context.progress(`${(bytes / 1e6).toFixed(1)} MB`), signal)),
+      }
     }
     case 'complete':
       return complete(action, context)
@@ -108,19 +110,29 @@ async function ready(action: Extract<Action, { do: 'ready' }>, context: Performi
   const engine = context.world.engine(context.site)
   const urls = action.probes.flatMap((probe) => (probe.by === 'exec' ? [] : [probe.url]))
   if (urls.length > 0) {
-    const result = await engine.exec(action.from, ['/usr/local/bin/lifeboat-ready', String(action.within_s), ...urls], action.within_s + 10)
+    const result = await engine.exec(
+      action.from,
+      ['/usr/local/bin/lifeboat-ready', String(action.within_s), ...urls],
+      action.within_s + 10,
+    )
     if (result.exit !== 0) throw await notReady(action, context, result)
   }
   for (const [index, probe] of action.probes.entries()) {
     const machine = action.machines[index]
     if (probe.by !== 'exec' || machine === undefined) continue
-    const result = await untilGood(context, action.within_s, () => engine.exec(machine, ['/bin/sh', '-c', probe.command], 20))
+    const result = await untilGood(context, action.within_s, () =>
+      engine.exec(machine, ['/bin/sh', '-c', probe.command], 20),
+    )
     if (result.exit !== 0) throw await notReady(action, context, result)
   }
   return { probes: action.probes.length }
 }
 
-async function untilGood(context: Performing, within_s: number, attempt: () => Promise<ExecResult>): Promise<ExecResult> {
+async function untilGood(
+  context: Performing,
+  within_s: number,
+  attempt: () => Promise<ExecResult>,
+): Promise<ExecResult> {
   const { clock } = context.world
   const end = clock.now().getTime() + within_s * 1000
   for (;;) {
@@ -130,7 +142,11 @@ async function untilGood(context: Performing, within_s: number, attempt: () => P
   }
 }
 
-async function notReady(action: Extract<Action, { do: 'ready' }>, context: Performing, result: ExecResult): Promise<Unmet> {
+async function notReady(
+  action: Extract<Action, { do: 'ready' }>,
+  context: Performing,
+  result: ExecResult,
+): Promise<Unmet> {
   const engine = context.world.engine(context.site)
   const tails = await Promise.all(
     action.machines.map(async (machine) => {
@@ -139,7 +155,10 @@ async function notReady(action: Extract<Action, { do: 'ready' }>, context: Perfo
     }),
   )
   const said = `${result.stdout}${result.stderr}`.trim()
-  return new Unmet(`not ready within ${action.within_s} s: ${action.machines.map((machine) => machine.name).join(', ')}`, [said, ...tails].join('\n'))
+  return new Unmet(
+    `not ready within ${action.within_s} s: ${action.machines.map((machine) => machine.name).join(', ')}`,
+    [said, ...tails].join('\n'),
+  )
 }
 
 /** The point exists from the moment in which the standby's claim lists it. */
@@ -148,18 +167,26 @@ async function complete(action: Extract<Action, { do: 'complete' }>, context: Pe
   const received = action.receive_steps.map((step) => context.found(step))
   const point = {
     ...action.point,
-    taken_at: String(checkpoint['taken_at']),
+    taken_at: String(checkpoint.taken_at),
     complete_at: context.world.clock.now().toISOString(),
-    pause_ms: Number(checkpoint['pause_ms']),
-    sent_bytes: received.reduce((sum, found) => sum + Number(found['bytes'] ?? 0), 0),
-    incremental: received.every((found) => found['incremental'] === true),
+    pause_ms: Number(checkpoint.pause_ms),
+    sent_bytes: received.reduce((sum, found) => sum + Number(found.bytes ?? 0), 0),
+    incremental: received.every((found) => found.incremental === true),
   }
   await changeClaim(context.world.engine(context.site), action.stack, (claim) => {
-    if (claim.role !== 'standby') throw new EngineError('conflict', context.site, 'complete', `${context.site} is ${claim.role} now, not standby`)
+    if (claim.role !== 'standby')
+      throw new EngineError('conflict', context.site, 'complete', `${context.site} is ${claim.role} now, not standby`)
     const others = claim.points.filter((each) => action.keep.includes(each.name))
     return { ...claim, points: [point, ...others] }
   })
-  return { point: point.name, taken_at: point.taken_at, complete_at: point.complete_at, pause_ms: point.pause_ms, sent_bytes: point.sent_bytes, incremental: point.incremental }
+  return {
+    point: point.name,
+    taken_at: point.taken_at,
+    complete_at: point.complete_at,
+    pause_ms: point.pause_ms,
+    sent_bytes: point.sent_bytes,
+    incremental: point.incremental,
+  }
 }
 
 async function lease(action: Extract<Action, { do: 'lease' }>, context: Performing): Promise<string> {
@@ -180,6 +207,5 @@ async function lease(action: Extract<Action, { do: 'lease' }>, context: Performi
 }
 
 function addressOf(context: Performing, step: string): string {
-  return String(context.found(step)['address'])
+  return String(context.found(step).address)
 }
-

@@ -9,14 +9,25 @@ import type { World } from './world.ts'
  * Takes back every step that has or may have taken effect, last first. It cannot be cancelled, and goes on where one undo
  * fails: what could not be taken back is journaled by name and place. True when nothing was left.
  */
-export async function unwind(plan: Plan, world: World, state: JournalState, log: (event: JournalEvent) => Promise<void>): Promise<boolean> {
+export async function unwind(
+  plan: Plan,
+  world: World,
+  state: JournalState,
+  log: (event: JournalEvent) => Promise<void>,
+): Promise<boolean> {
   let clean = true
   for (const step of [...ordered(plan.steps)].reverse()) {
     const touched = state.done.has(step.id) || state.open.has(step.id) || state.failed.has(step.id)
     if (!touched || state.undone.has(step.id) || step.undo.length === 0) continue
     try {
       for (const action of step.undo) {
-        await perform(action, { world, site: step.site, signal: never, found: (id) => state.done.get(id) ?? {}, progress: () => {} })
+        await perform(action, {
+          world,
+          site: step.site,
+          signal: never,
+          found: (id) => state.done.get(id) ?? {},
+          progress: () => {},
+        })
       }
       await log({ type: 'undone', at: world.clock.now().toISOString(), step: step.id })
     } catch (error) {

@@ -9,7 +9,10 @@ export type World = {
   engine(site: string): Engine
   readonly outside: Outside
   /** The values of secrets, by path in the appliance. Never logged, never journaled. */
-  secrets(wanted: readonly SecretFile[], from: SecretsFrom): Promise<readonly { readonly path: string; readonly content: string }[]>
+  secrets(
+    wanted: readonly SecretFile[],
+    from: SecretsFrom,
+  ): Promise<readonly { readonly path: string; readonly content: string }[]>
 }
 
 /** The world outside the stacks: names, and what a client sees. Failures are `OutsideError`. */

@@ -147,18 +147,18 @@ function numbersOf(
         const each = done.get(step.id)
         return each === undefined ? [] : [each]
       })
-  const answers = found('check').map((each) => Date.parse(String(each['at'])) - decided)
+  const answers = found('check').map((each) => Date.parse(String(each.at)) - decided)
   const complete = found('complete')[0]
   const dns = found('dns')[0]
   return {
     rto_ms: plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
     point_age_ms: plan.point === undefined ? undefined : decided - Date.parse(plan.point.taken_at),
     point: plan.point,
-    pause_ms: complete === undefined ? undefined : Number(complete['pause_ms']),
-    sent_bytes: complete === undefined ? undefined : Number(complete['sent_bytes']),
-    incremental: complete === undefined ? undefined : complete['incremental'] === true,
+    pause_ms: complete === undefined ? undefined : Number(complete.pause_ms),
+    sent_bytes: complete === undefined ? undefined : Number(complete.sent_bytes),
+    incremental: complete === undefined ? undefined : complete.incremental === true,
     took_ms: ended === undefined ? undefined : Date.parse(ended) - decided,
     loss,
-    address: dns === undefined ? undefined : String(dns['address']),
+    address: dns === undefined ? undefined : String(dns.address),
   }
 }

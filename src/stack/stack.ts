@@ -120,6 +120,8 @@ export type Protect = {
   readonly rpo_s: number
   readonly keep: Keep
   readonly consistency: 'together' | 'each'
+  /** A command in a stateful machine that prints the reference of every record it holds, one a line: measures a loss. */
+  readonly records: { readonly machine: string; readonly command: string } | undefined
 }
 
 export type Keep = { readonly last: number; readonly hourly: number; readonly daily: number }

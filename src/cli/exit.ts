@@ -1,0 +1,24 @@
+import { StackProblems } from '../lifeboat.ts'
+import { SitesProblems } from './open.ts'
+
+export const exit = { done: 0, problems: 1, failed: 2, person: 3, usage: 64 } as const
+export const exitCodes = '0 done, 1 problems, 2 failed and undone, 3 a person is needed, 64 usage'
+
+/** Prints what a person can act on, and answers with the exit code. A bug shows its stack. */
+export function reportError(error: unknown): number {
+  if (error instanceof StackProblems || error instanceof SitesProblems) {
+    console.error(error.message)
+    return exit.problems
+  }
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
+    const text = error.code === 'ENOENT' && 'path' in error ? `there is no file ${String(error.path)}` : error.message
+    console.error(`lifeboat: ${text}`)
+    return exit.problems
+  }
+  if (error instanceof Error && error.name === 'StackLocked') {
+    console.error(`lifeboat: ${error.message}`)
+    return exit.person
+  }
+  console.error(error)
+  return exit.failed
+}

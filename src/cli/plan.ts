@@ -1,0 +1,59 @@
+import { Command } from 'commander'
+import { plan, type Request } from '../lifeboat.ts'
+import { planText } from '../report/text.ts'
+import { exit } from './exit.ts'
+import { decidedAt, openLifeboat } from './open.ts'
+import { close, showRefusal } from './run.ts'
+
+type Options = {
+  readonly site?: string
+  readonly to?: string
+  readonly point?: string
+  readonly siteIsDown: readonly string[]
+  readonly remove: readonly string[]
+  readonly json?: boolean
+}
+
+export function planCommand(): Command {
+  return new Command('plan')
+    .description('show what a verb would do, step by step; change nothing')
+    .argument('<verb>', 'deploy, replicate, failover or destroy')
+    .argument('<stack>', 'stack file for deploy, else the name of a stack')
+    .option('--site <name>', 'as in deploy and destroy')
+    .option('--to <site>', 'as in failover')
+    .option('--point <name>', 'as in failover')
+    .option('--site-is-down <site...>', 'as in failover', [])
+    .option('--remove <instance...>', 'as in deploy', [])
+    .option('--json', 'the plan as JSON')
+    .action(async (verb: string, stack: string, options: Options, command: Command) => {
+      const request = requestOf(verb, stack, options)
+      if (request === undefined) {
+        console.error(`lifeboat: there is no verb "${verb}"; plan takes deploy, replicate, failover or destroy`)
+        process.exitCode = exit.usage
+        return
+      }
+      const lifeboat = openLifeboat(command)
+      try {
+        const planned = await plan(lifeboat, request, decidedAt())
+        if ('refused' in planned) showRefusal(planned.refused, options.json === true)
+        else console.log(options.json === true ? JSON.stringify(planned.plan, undefined, 2) : planText(planned.plan))
+      } finally {
+        await close(lifeboat)
+      }
+    })
+}
+
+function requestOf(verb: string, stack: string, options: Options): Request | undefined {
+  switch (verb) {
+    case 'deploy':
+      return { verb, file: stack, site: options.site, remove: options.remove }
+    case 'replicate':
+      return { verb, stack }
+    case 'failover':
+      return { verb, stack, to: options.to, point: options.point, down: options.siteIsDown }
+    case 'destroy':
+      return { verb, stack, site: options.site, consent: stack }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { points } from '../lifeboat.ts'
+import { bytes, seconds } from '../report/text.ts'
+import { openLifeboat } from './open.ts'
+import { close } from './run.ts'
+
+export function pointsCommand(): Command {
+  return new Command('points')
+    .description('complete recovery points of a stack at each site')
+    .argument('<stack>', 'name of the stack')
+    .option('--json', 'as JSON')
+    .action(async (stack: string, options: { json?: boolean }, command: Command) => {
+      const lifeboat = openLifeboat(command)
+      try {
+        const found = await points(lifeboat, stack)
+        if (options.json === true) {
+          console.log(JSON.stringify(found, undefined, 2))
+          return
+        }
+        for (const { site, list } of found) {
+          console.log(`${site}: ${list.length} complete points`)
+          for (const point of list) {
+            const age = seconds(Date.now() - Date.parse(point.taken_at))
+            const how = point.incremental ? 'incremental' : 'whole'
+            console.log(`  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${bytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}`)
+          }
+        }
+      } finally {
+        await close(lifeboat)
+      }
+    })
+}

@@ -1,0 +1,28 @@
+import { Command } from 'commander'
+import { report } from '../lifeboat.ts'
+import { reportText, stepLine } from '../report/text.ts'
+import { exit } from './exit.ts'
+import { openState } from './open.ts'
+
+export function reportCommand(): Command {
+  return new Command('report')
+    .description('explain an operation: phases, numbers, touch points, what was not tested')
+    .argument('[operation]', 'id of an operation (default: the last one)')
+    .option('--steps', 'every step')
+    .option('--json', 'as JSON')
+    .action((operation: string | undefined, options: { steps?: boolean; json?: boolean }, command: Command) => {
+      const store = openState(command)
+      const id = operation ?? store.list().at(-1)
+      if (id === undefined || !store.list().includes(id)) {
+        console.error(id === undefined ? 'lifeboat: no operation was run from here' : `lifeboat: there is no operation "${id}"`)
+        process.exitCode = exit.problems
+        return
+      }
+      const found = report({ store }, id)
+      if (options.json === true) console.log(JSON.stringify(found, undefined, 2))
+      else {
+        console.log(reportText(found))
+        if (options.steps === true) for (const step of found.steps) console.log(`  ${stepLine(step)}`)
+      }
+    })
+}

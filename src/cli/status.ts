@@ -1,0 +1,29 @@
+import { Command } from 'commander'
+import { stacks, status } from '../lifeboat.ts'
+import { statusText } from '../report/status.ts'
+import { openLifeboat } from './open.ts'
+import { close, showRefusal } from './run.ts'
+
+export function statusCommand(): Command {
+  return new Command('status')
+    .description('role and epoch at each site, age of the newest complete point, readiness of the standby')
+    .argument('[stack]', 'name of a stack (default: all)')
+    .option('--json', 'as JSON')
+    .action(async (stack: string | undefined, options: { json?: boolean }, command: Command) => {
+      const lifeboat = openLifeboat(command)
+      try {
+        const names = stack === undefined ? await stacks(lifeboat) : [stack]
+        if (names.length === 0 && options.json !== true) console.log('no stack at any site that answers')
+        const found = []
+        for (const name of names) {
+          const one = await status(lifeboat, name, new Date())
+          if ('refused' in one) showRefusal(one.refused, options.json === true)
+          else found.push(one)
+        }
+        if (options.json === true) console.log(JSON.stringify(stack === undefined ? found : found[0], undefined, 2))
+        else for (const one of found) console.log(statusText(one))
+      } finally {
+        await close(lifeboat)
+      }
+    })
+}

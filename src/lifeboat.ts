@@ -1,0 +1,276 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { compile } from './compile/compile.ts'
+import type { Engine } from './engine/contract.ts'
+import { EngineError } from './engine/error.ts'
+import { abort, execute, pastNoReturn, type Watcher } from './execute/execute.ts'
+import { fold, type JournalEvent, type Outcome } from './execute/journal.ts'
+import type { Outside, World } from './execute/world.ts'
+import { systemClock } from './lib/clock.ts'
+import { type DeployRequest, planDeploy } from './operations/deploy.ts'
+import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
+import { type FailoverRequest, planFailover } from './operations/failover.ts'
+import { planReplicate } from './operations/replicate.ts'
+import type { Situation, SiteView } from './operations/situation.ts'
+import type { Finding, Plan, Planned } from './plan/plan.ts'
+import { compareLoss, parseAcknowledged } from './report/loss.ts'
+import { type Report, reportOf } from './report/report.ts'
+import { type Status, statusOf } from './report/status.ts'
+import { parseStack } from './stack/parse.ts'
+import { formatProblem, type Problem } from './stack/problem.ts'
+import type { Stack } from './stack/stack.ts'
+import type { Definition, Point } from './state/objects.ts'
+import type { Sites } from './state/sites.ts'
+import type { Store } from './store/store.ts'
+
+/** What Lifeboat works with: the sites, their engines, the world outside, and the journals. */
+export type Lifeboat = {
+  readonly sites: Sites
+  readonly engines: ReadonlyMap<string, Engine>
+  readonly outside: Outside
+  readonly store: Store
+  /** Who decides, for the record: `root@ops`. */
+  readonly by: string
+}
+
+/** What a verb is asked for; one shape per verb. */
+export type Request =
+  | ({ readonly verb: 'deploy'; readonly file: string } & DeployRequest)
+  | { readonly verb: 'replicate'; readonly stack: string }
+  | ({ readonly verb: 'failover'; readonly stack: string } & FailoverRequest)
+  | ({ readonly verb: 'destroy'; readonly stack: string } & DestroyRequest)
+
+/** The stack file has problems: nothing was planned. */
+export class StackProblems extends Error {
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(formatProblem).join('\n'))
+    this.name = 'StackProblems'
+    this.problems = problems
+  }
+}
+
+/** Looks at the sites and says what the verb would do. Changes nothing. */
+export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Promise<Planned> {
+  switch (request.verb) {
+    case 'deploy': {
+      const text = await readFile(request.file, 'utf8')
+      const stack = stackOf(text, request.file)
+      const definition = await defined(text, request.file, stack)
+      const missing = stack.secrets.filter((secret) => definition.secrets[secret.name] === undefined)
+      if (missing.length > 0) return { refused: missing.map((secret) => missingSecret(request.file, secret)) }
+      return planDeploy(await look(lifeboat, stack, definition, now), request)
+    }
+    case 'replicate': {
+      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      return 'refused' in situation ? situation : planReplicate(situation)
+    }
+    case 'failover': {
+      const situation = await lookByName(lifeboat, request.stack, 'standby', now)
+      return 'refused' in situation ? situation : planFailover(situation, request)
+    }
+    case 'destroy': {
+      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      return 'refused' in situation ? situation : planDestroy(situation, request)
+    }
+  }
+}
+
+export type Ran = { readonly operation: string; readonly outcome: Outcome; readonly report: Report }
+
+/** Executes a plan as it stands, with a journal. */
+export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher): Promise<Ran> {
+  const operation = `${planned.made_at.replaceAll(/[-:]/g, '').slice(0, 15)}-${planned.verb}-${planned.stack}-${randomBytes(2).toString('hex')}`
+  using _lock = lifeboat.store.lock(planned.stack)
+  const journal = journalOf(lifeboat, operation)
+  journal.append({ type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned })
+  const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
+  return { operation, outcome, report: report(lifeboat, operation) }
+}
+
+/** Goes on with an operation whose controller died, or that is stuck past its point of no return. */
+export async function resume(lifeboat: Lifeboat, operation: string, watch: Watcher): Promise<Ran> {
+  const { plan: planned } = opened(lifeboat, operation)
+  using _lock = lifeboat.store.lock(planned.stack)
+  const journal = journalOf(lifeboat, operation)
+  journal.append({ type: 'resumed', at: new Date().toISOString(), by: lifeboat.by })
+  const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
+  return { operation, outcome, report: report(lifeboat, operation) }
+}
+
+/** Takes back what an operation did, where it has not passed its point of no return. */
+export async function unwindOperation(lifeboat: Lifeboat, operation: string, watch: Watcher): Promise<Ran | { readonly refused: readonly Finding[] }> {
+  const { plan: planned, state } = opened(lifeboat, operation)
+  if (pastNoReturn(planned, state)) {
+    return { refused: [{ level: 'error', what: `${operation} is past its point of no return`, hint: `lifeboat resume ${operation}`, needs: 'person' }] }
+  }
+  using _lock = lifeboat.store.lock(planned.stack)
+  const outcome = await abort(planned, worldOf(lifeboat, planned), journalOf(lifeboat, operation), lifeboat.by, watch)
+  return { operation, outcome, report: report(lifeboat, operation) }
+}
+
+export function report(lifeboat: Pick<Lifeboat, 'store'>, operation: string): Report {
+  return reportOf(eventsOf(lifeboat, operation))
+}
+
+export async function status(lifeboat: Lifeboat, stack: string, now: Date): Promise<Status | { readonly refused: readonly Finding[] }> {
+  const situation = await lookByName(lifeboat, stack, 'active', now)
+  return 'refused' in situation ? situation : statusOf(situation)
+}
+
+/** Complete points of a stack at every site that answers and has any. */
+export async function points(lifeboat: Lifeboat, stack: string): Promise<readonly { readonly site: string; readonly list: readonly Point[] }[]> {
+  const claims = await Promise.all([...lifeboat.engines].map(async ([site, engine]) => ({ site, claim: await engine.readClaim(stack) })))
+  return claims.flatMap(({ site, claim }) => (claim === undefined || claim.claim.points.length === 0 ? [] : [{ site, list: claim.claim.points }]))
+}
+
+/**
+ * Counts the writes that clients were told were accepted and that the launched stack does not hold, by the stack's own
+ * `records` command; the result goes into the journal and so into every later report.
+ */
+export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): Promise<Ran> {
+  const { plan: planned } = opened(lifeboat, ran.operation)
+  const claim = planned.steps.find((step) => step.point_of_no_return)
+  const definition = claim?.action.do === 'claim' ? claim.action.next.definition : undefined
+  const records = definition === undefined ? undefined : stackOf(definition.text, definition.file).protect?.records
+  if (claim === undefined || records === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
+  const instance = { area: { kind: 'stack', stack: planned.stack } as const, name: records.machine }
+  const listed = await engineOf(lifeboat, claim.site).exec(instance, ['/bin/sh', '-c', records.command], 60)
+  if (listed.exit !== 0) throw new Error(`the records command of ${planned.stack} failed in ${records.machine}: ${listed.stderr.trim()}`)
+  const held = new Set(listed.stdout.split('\n').map((line) => line.trim()))
+  const loss = compareLoss(parseAcknowledged(await readFile(file, 'utf8')), held, planned.point.taken_at, planned.made_at)
+  await journalOf(lifeboat, ran.operation).append({ type: 'loss', at: new Date().toISOString(), loss })
+  return { ...ran, report: report(lifeboat, ran.operation) }
+}
+
+/** Names of all stacks at the sites that answer. */
+export async function stacks(lifeboat: Lifeboat): Promise<readonly string[]> {
+  const lists = await Promise.all([...lifeboat.engines.values()].map((engine) => engine.stacks().catch(() => [])))
+  return [...new Set(lists.flat())].sort()
+}
+
+/** The situation of a stack whose definition is held at a site: there is no need for the file or for the machine it was on. */
+async function lookByName(lifeboat: Lifeboat, name: string, prefer: 'active' | 'standby', now: Date): Promise<Situation | { readonly refused: readonly Finding[] }> {
+  const seen = await Promise.all(lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, name)) })))
+  const claims = seen.flatMap((each) => (each.answer?.observed.claim === undefined ? [] : [each.answer.observed.claim.claim]))
+  const ranked = [...claims].sort((a, b) => Number(b.role === prefer) - Number(a.role === prefer) || b.epoch - a.epoch)
+  const definition = ranked.find((claim) => claim.definition !== undefined)?.definition
+  if (definition === undefined) {
+    const silent = seen.filter((each) => each.answer === undefined).map((each) => `${each.site.name}: ${each.silence}`)
+    return {
+      refused: [
+        {
+          level: 'error',
+          what: claims.length === 0 ? `no site that answers knows a stack "${name}"` : `${name} was never deployed to the end`,
+          hint: silent.length > 0 ? `silent: ${silent.join('; ')}` : `stacks: ${(await stacks(lifeboat)).join(', ') || 'none'}`,
+          needs: 'change',
+        },
+      ],
+    }
+  }
+  const stack = stackOf(definition.text, definition.file)
+  return situationOf(lifeboat, stack, definition, now, seen)
+}
+
+async function look(lifeboat: Lifeboat, stack: Stack, definition: Definition, now: Date): Promise<Situation> {
+  const seen = await Promise.all(lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, stack.name)) })))
+  return situationOf(lifeboat, stack, definition, now, seen)
+}
+
+type Seen = Pick<SiteView, 'site' | 'answer' | 'silence'>
+
+function situationOf(lifeboat: Lifeboat, stack: Stack, definition: Definition, now: Date, seen: readonly Seen[]): Situation {
+  return {
+    now,
+    by: lifeboat.by,
+    stack,
+    definition,
+    clients: lifeboat.sites.clients,
+    sites: seen.map((each) => ({ ...each, compiled: compile(stack, { site: each.site.name, services: each.site.services }) })),
+  }
+}
+
+async function ask(lifeboat: Lifeboat, site: string, stack: string): Promise<Pick<SiteView, 'answer' | 'silence'>> {
+  const engine = engineOf(lifeboat, site)
+  try {
+    const [observed, survey] = await Promise.all([engine.observe(stack), engine.survey()])
+    return { answer: { observed, survey }, silence: undefined }
+  } catch (error) {
+    if (error instanceof EngineError) return { answer: undefined, silence: error.message }
+    throw error
+  }
+}
+
+function worldOf(lifeboat: Lifeboat, planned: Plan): World {
+  return {
+    clock: systemClock,
+    engine: (site) => engineOf(lifeboat, site),
+    outside: lifeboat.outside,
+    secrets: async (wanted, from) => {
+      if (from.kind === 'appliance') {
+        const engine = engineOf(lifeboat, from.site)
+        return Promise.all(
+          wanted.map(async (secret) => {
+            const read = await engine.exec(from.instance, ['cat', secret.path], 15)
+            if (read.exit !== 0) throw new EngineError('not-found', from.site, `read ${secret.path}`, `${from.instance.name} has no ${secret.path}`)
+            return { path: secret.path, content: read.stdout }
+          }),
+        )
+      }
+      const definition = planned.steps.flatMap((step) => (step.action.do === 'definition' ? [step.action.definition] : []))[0]
+      const stack = definition === undefined ? undefined : stackOf(definition.text, definition.file)
+      return Promise.all(
+        wanted.map(async (secret) => {
+          const file = stack?.secrets.find((each) => each.name === secret.secret)?.file
+          if (file === undefined || definition === undefined) throw new Error(`plan names a secret "${secret.secret}" that its stack file has not`)
+          return { path: secret.path, content: await readFile(resolve(dirname(definition.file), file), 'utf8') }
+        }),
+      )
+    },
+  }
+}
+
+function engineOf(lifeboat: Lifeboat, site: string): Engine {
+  const engine = lifeboat.engines.get(site)
+  if (engine === undefined) throw new Error(`no engine for site "${site}"`)
+  return engine
+}
+
+function stackOf(text: string, file: string): Stack {
+  const { stack, problems } = parseStack(text, file)
+  if (stack === undefined) throw new StackProblems(problems)
+  return stack
+}
+
+async function defined(text: string, file: string, stack: Stack): Promise<Definition> {
+  const secrets: Record<string, string> = {}
+  for (const secret of stack.secrets) {
+    const content = await readFile(resolve(dirname(file), secret.file)).catch(() => undefined)
+    if (content !== undefined) secrets[secret.name] = sha256(content)
+  }
+  return { text, file: resolve(file), digest: sha256(text), secrets }
+}
+
+function missingSecret(file: string, secret: { readonly name: string; readonly file: string }): Finding {
+  return { level: 'error', what: `secret "${secret.name}" cannot be read: ${resolve(dirname(file), secret.file)}`, hint: 'put certificate chain and key there, readable by you only', needs: 'change' }
+}
+
+const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex')
+
+function journalOf(lifeboat: Lifeboat, operation: string) {
+  return {
+    append: (event: JournalEvent) => lifeboat.store.append(operation, event),
+    events: () => eventsOf(lifeboat, operation),
+  }
+}
+
+export function eventsOf(lifeboat: Pick<Lifeboat, 'store'>, operation: string): readonly JournalEvent[] {
+  return lifeboat.store.events(operation) as readonly JournalEvent[]
+}
+
+function opened(lifeboat: Lifeboat, operation: string) {
+  const state = fold(eventsOf(lifeboat, operation))
+  if (state.plan === undefined) throw new Error(`operation ${operation} has no plan in its journal`)
+  return { plan: state.plan, state }
+}
