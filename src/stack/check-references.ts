@@ -1,0 +1,87 @@
+import { suggest } from './nearest.ts'
+import { clip } from './problems-of-schema.ts'
+import type { Path } from './source.ts'
+import type { Kind, Report, View } from './view.ts'
+
+const WORDS: Readonly<Record<Kind, { one: string; many: string }>> = {
+  segment: { one: 'segment', many: 'segments' },
+  machine: { one: 'machine', many: 'machines' },
+  appliance: { one: 'appliance', many: 'appliances' },
+  balanced: { one: 'service', many: 'services of load balancers' },
+  central: { one: 'central service', many: 'central services' },
+  secret: { one: 'secret', many: 'secrets' },
+}
+
+/**
+ * Every name that something is referred to by has been declared, and lists name a thing once. Rules: `check-rules.ts`.
+ * False where a name is unknown: then what seems to be unused may have been meant.
+ */
+export function checkReferences(view: View, report: Report): boolean {
+  let complete = true
+  const refer = (kind: Kind, name: string, at: Path) => {
+    const { declared, any } = view.names[kind]
+    if (any || declared.has(name)) return
+    complete = false
+    report('error', at, `unknown ${WORDS[kind].one} "${clip(name)}"`, unknownHint(view, kind, name))
+  }
+  const referAll = (kind: Kind, list: readonly string[], at: Path) => {
+    const seen = new Set<string>()
+    for (const [index, name] of list.entries()) {
+      if (seen.has(name)) report('error', [...at, index], `"${clip(name)}" is named twice`, 'remove one of them')
+      seen.add(name)
+      refer(kind, name, [...at, index])
+    }
+  }
+
+  for (const [name, machine] of Object.entries(view.file.machines)) {
+    refer('segment', machine.segment, ['machines', name, 'segment'])
+    referAll('machine', machine.needs, ['machines', name, 'needs'])
+  }
+  const tls = new Set<string>()
+  for (const [name, { firewall, nat, 'load-balancer': balancer }] of Object.entries(view.file.appliances)) {
+    const at = ['appliances', name]
+    if (firewall !== undefined) referAll('segment', firewall.inside, [...at, 'firewall', 'inside'])
+    if (nat !== undefined) {
+      referAll('segment', nat.inside, [...at, 'nat', 'inside'])
+      referAll('central', nat.reaches, [...at, 'nat', 'reaches'])
+    }
+    for (const [service, { listen, pool, tls: secret }] of Object.entries(balancer?.services ?? {})) {
+      const here = [...at, 'load-balancer', 'services', service]
+      refer('segment', listen.segment, [...here, 'listen'])
+      refer('machine', pool.machine, [...here, 'pool'])
+      if (secret !== undefined) {
+        tls.add(secret)
+        refer('secret', secret, [...here, 'tls'])
+      }
+    }
+  }
+  for (const [name, { to }] of Object.entries(view.file.ingress)) refer('balanced', to, ['ingress', name, 'to'])
+  if (!view.whole || !complete) return complete
+  for (const name of Object.keys(view.file.secrets)) {
+    if (!tls.has(name))
+      report(
+        'warning',
+        ['secrets', name],
+        `secret "${clip(name)}" is never used`,
+        'use it as `tls:` of a service, or remove it',
+        'key',
+      )
+  }
+  return complete
+}
+
+/** A suggestion; or what else has that name, as words of different kinds are easily mixed up. */
+export function unknownHint(view: View, kind: Kind, name: string): string | undefined {
+  for (const other of ['machine', 'balanced', 'central', 'segment', 'appliance'] as const) {
+    if (other !== kind && view.names[other].declared.has(name)) {
+      return `${name} is a ${WORDS[other].one}; ${suggestWords(view, kind, name)}`
+    }
+  }
+  const group = view.instances.get(name)
+  if (group !== undefined) return `${name} is one of the machines "${group}": name the machines together`
+  return suggestWords(view, kind, name)
+}
+
+function suggestWords(view: View, kind: Kind, name: string): string {
+  return suggest(name, view.names[kind].declared, WORDS[kind].many) ?? ''
+}

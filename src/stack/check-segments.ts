@@ -1,0 +1,101 @@
+import { contains, formatPrefix, hostBitsSet, overlaps, type Prefix, parsePrefix, usableAddresses } from './ipv4.ts'
+import { clip } from './problems-of-schema.ts'
+import { legsOf, type Report, type View } from './view.ts'
+
+/** Networks that no host takes for ordinary ones: RFC 1122 section 3.2.1.3, RFC 3927, RFC 1112. */
+const SPECIAL = [
+  ['0.0.0.0/8', 'this network'],
+  ['127.0.0.0/8', 'loopback'],
+  ['169.254.0.0/16', 'link local'],
+  ['224.0.0.0/3', 'multicast and reserved'],
+] as const
+
+/** Segments are prefixes that do not overlap, hold what is in them, and have an appliance that serves them. */
+export function checkSegments(view: View, report: Report): void {
+  const usable: { name: string; prefix: Prefix; order: number }[] = []
+  for (const [order, [name, text]] of Object.entries(view.file.segments).entries()) {
+    const prefix = checkPrefix(name, text, report)
+    if (prefix !== undefined) usable.push({ name, prefix, order })
+  }
+  checkOverlaps(usable, report)
+  checkUse(view, report)
+}
+
+function checkPrefix(name: string, text: string, report: Report): Prefix | undefined {
+  const at = ['segments', name]
+  const prefix = parsePrefix(text)
+  if (prefix === undefined) {
+    report('error', at, `"${clip(text)}" is not an IPv4 prefix`, 'such as 10.10.1.0/24')
+    return undefined
+  }
+  if (hostBitsSet(text, prefix)) {
+    report('error', at, `host bits are set in ${text}`, `did you mean ${formatPrefix(prefix)}?`)
+  }
+  for (const [special, words] of SPECIAL) {
+    if (overlaps(prefix, parsePrefix(special)!)) {
+      report(
+        'error',
+        at,
+        `${text} is not for segments: ${special} is ${words}`,
+        'take a prefix of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16',
+      )
+      return undefined
+    }
+  }
+  return prefix
+}
+
+/** In order of their first address a segment can only overlap one that reaches further than all before it. */
+function checkOverlaps(segments: readonly { name: string; prefix: Prefix; order: number }[], report: Report): void {
+  let furthest: (typeof segments)[number] | undefined
+  for (const segment of segments.toSorted((a, b) => a.prefix.first - b.prefix.first || a.order - b.order)) {
+    if (furthest !== undefined && overlaps(furthest.prefix, segment.prefix)) {
+      const [earlier, later] = furthest.order < segment.order ? [furthest, segment] : [segment, furthest]
+      const how =
+        contains(later.prefix, earlier.prefix) && !contains(earlier.prefix, later.prefix) ? 'contains' : 'overlaps'
+      const what = `segment "${later.name}" (${formatPrefix(later.prefix)}) ${how} segment "${earlier.name}" (${formatPrefix(earlier.prefix)})`
+      report('error', ['segments', later.name], what, 'give each segment a prefix of its own')
+    }
+    if (furthest === undefined || segment.prefix.last > furthest.prefix.last) furthest = segment
+  }
+}
+
+type Use = { machines: number; legs: number; services: number }
+
+function checkUse(view: View, report: Report): void {
+  const uses = new Map<string, Use>()
+  const use = (segment: string): Use => {
+    const known = uses.get(segment) ?? { machines: 0, legs: 0, services: 0 }
+    uses.set(segment, known)
+    return known
+  }
+  for (const { segment, count } of Object.values(view.file.machines)) use(segment).machines += count ?? 1
+  for (const [name, { nat }] of Object.entries(view.file.appliances)) {
+    for (const segment of legsOf(view, name)) use(segment).legs += 1
+    // The NAT box answers for each central service at an address of the segment.
+    for (const segment of nat?.inside ?? []) use(segment).services += nat?.reaches.length ?? 0
+  }
+  for (const [name, text] of Object.entries(view.file.segments)) {
+    const at = ['segments', name]
+    const { machines, legs, services } = use(name)
+    const prefix = parsePrefix(text)
+    const needed = machines + legs + services
+    if (prefix !== undefined && needed > usableAddresses(prefix)) {
+      const parts = `${machines} machines, ${legs} appliance legs, ${services} service addresses`
+      const what = `segment "${clip(name)}" is too small: ${usableAddresses(prefix)} addresses for ${needed} (${parts})`
+      report('error', at, what, `a /${smallestFor(needed)} is large enough`)
+    }
+    if (!view.whole) continue
+    if (legs === 0 && machines > 0) {
+      const hint =
+        'its machines get addresses and names from one: add it to `inside` of a firewall or NAT box, or use it in a load balancer'
+      report('error', at, `no appliance has a leg in segment "${clip(name)}"`, hint, 'key')
+    } else if (legs === 0) {
+      report('warning', at, `segment "${clip(name)}" is not used`, 'remove it, or put machines into it', 'key')
+    }
+  }
+}
+
+function smallestFor(addresses: number): number {
+  return 32 - Math.ceil(Math.log2(addresses + 2))
+}

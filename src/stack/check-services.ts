@@ -1,0 +1,90 @@
+import { clip } from './problems-of-schema.ts'
+import type { Path } from './source.ts'
+import { own, type Report, type View } from './view.ts'
+
+/** Services of load balancers and central services; and that what is stateful is protected. */
+export function checkServices(view: View, report: Report): void {
+  const reached = new Map<string, string>()
+  for (const [name, { 'load-balancer': balancer, nat, firewall }] of Object.entries(view.file.appliances)) {
+    const at = ['appliances', name]
+    const kinds = [balancer, nat, firewall].filter((kind) => kind !== undefined)
+    if (kinds.length !== 1) {
+      const what =
+        kinds.length === 0
+          ? `appliance "${clip(name)}" has no kind`
+          : `appliance "${clip(name)}" has ${kinds.length} kinds`
+      report('error', at, what, 'give exactly one of firewall, load-balancer and nat', 'key')
+    }
+    if (balancer !== undefined) checkBalancer(view, [...at, 'load-balancer', 'services'], balancer.services, report)
+    for (const [index, service] of (nat?.reaches ?? []).entries()) {
+      for (const segment of nat?.inside ?? []) {
+        const place = `${segment} ${service}`
+        const other = reached.get(place)
+        if (other !== undefined && other !== name) {
+          const what = `${clip(other)} and ${clip(name)} both reach "${clip(service)}" from segment "${clip(segment)}"`
+          report(
+            'error',
+            [...at, 'nat', 'reaches', index],
+            what,
+            'its name could have one address only: remove it from one of them',
+          )
+        }
+        reached.set(place, name)
+      }
+    }
+  }
+  if (view.whole) checkAbsence(view, report)
+}
+
+type Balanced = NonNullable<View['file']['appliances'][string]['load-balancer']>['services']
+
+function checkBalancer(view: View, at: Path, services: Balanced, report: Report): void {
+  const listening = new Map<string, string>()
+  if (Object.keys(services).length === 0)
+    report('error', at, 'a load balancer without services', 'such as public: { listen: front:443, pool: web:80 }')
+  for (const [name, { listen, pool }] of Object.entries(services)) {
+    const place = `${listen.segment}:${listen.port}`
+    const other = listening.get(place)
+    if (other !== undefined) {
+      report(
+        'error',
+        [...at, name, 'listen'],
+        `two services listen on ${clip(place)}: ${clip(other)} and ${clip(name)}`,
+        'choose another port or segment for one of them',
+      )
+    } else listening.set(place, name)
+    if (own(view.file.machines, pool.machine)?.count === 0) {
+      report(
+        'error',
+        [...at, name, 'pool'],
+        `the pool of "${clip(name)}" has no machines: count of "${clip(pool.machine)}" is 0`,
+        'raise the count',
+      )
+    }
+  }
+}
+
+function checkAbsence(view: View, report: Report): void {
+  const { file } = view
+  const reached = new Set(Object.values(file.appliances).flatMap(({ nat }) => nat?.reaches ?? []))
+  for (const name of Object.keys(file.services)) {
+    if (reached.has(name)) continue
+    report(
+      'warning',
+      ['services', name],
+      `no NAT box reaches central service "${clip(name)}"`,
+      'add it to `reaches` of one, or remove it',
+      'key',
+    )
+  }
+  const stateful = Object.entries(file.machines).find(([, machine]) => machine.stateful)
+  if (stateful !== undefined && file.protect === undefined) {
+    const what = `machine "${clip(stateful[0])}" is stateful, but the stack has no "protect"`
+    report(
+      'warning',
+      ['machines', stateful[0], 'stateful'],
+      what,
+      'its data would be lost with the site: add protect: { standby: SITE }',
+    )
+  }
+}

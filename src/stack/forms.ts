@@ -1,0 +1,127 @@
+import type { BalancerCheck, Check, PortRange, Probe } from './stack.ts'
+
+/**
+ * The short forms of the language: each is one pattern, a noun, an example, and how the matched text becomes a value.
+ * A parser is called only with text that matches its pattern; numbers out of range give undefined.
+ */
+export type Form<T> = {
+  readonly noun: string
+  readonly example: string
+  readonly pattern: RegExp
+  readonly parse: (text: string) => T | undefined
+}
+
+/** RFC 1035 section 2.3.1 (starts with a letter): also what Incus takes as the name of an instance. */
+const LABEL = '[a-z]([a-z0-9-]*[a-z0-9])?'
+const NAME_PATTERN = new RegExp(`^${LABEL}$`)
+
+export function isName(text: string): boolean {
+  return text.length <= 63 && NAME_PATTERN.test(text)
+}
+
+/** At least two labels, no final dot, 253 characters at most (RFC 1035 section 2.3.4). Labels may start with a digit. */
+export function isFullName(text: string): boolean {
+  const labels = text.split('.')
+  return (
+    text.length <= 253 &&
+    labels.length >= 2 &&
+    labels.every((label) => label.length <= 63 && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? '')
+  )
+}
+
+export const duration: Form<number> = {
+  noun: 'a duration',
+  example: '30s',
+  pattern: /^\d{1,6}(s|m|h|d)$/,
+  parse: (text) => {
+    const seconds =
+      Number(text.slice(0, -1)) * { s: 1, m: 60, h: 3600, d: 86400 }[text.slice(-1) as 's' | 'm' | 'h' | 'd']
+    return seconds >= 1 ? seconds : undefined
+  },
+}
+
+export const ready: Form<Probe> = {
+  noun: 'a readiness probe',
+  example: 'http :80/healthz',
+  pattern: /^(http :\d{1,5}(\/\S*)?|tcp :\d{1,5}|exec \S.*)$/,
+  parse: (text) => {
+    if (text.startsWith('exec ')) return { by: 'exec', command: text.slice(5).trim() }
+    const [, by, digits = '', path] = /^(http|tcp) :(\d+)(\/\S*)?$/.exec(text) ?? []
+    const port = parsePort(digits)
+    if (port === undefined) return undefined
+    return by === 'tcp' ? { by: 'tcp', port } : { by: 'http', port, path: path ?? '/' }
+  },
+}
+
+export const listen: Form<{ readonly segment: string; readonly port: number }> = {
+  noun: 'a place to listen',
+  example: 'front:443',
+  pattern: /^[^\s:]+:\d{1,5}$/,
+  parse: (text) => {
+    const [segment = '', digits = ''] = text.split(':')
+    const port = parsePort(digits)
+    return port === undefined ? undefined : { segment, port }
+  },
+}
+
+export const pool: Form<{ readonly machine: string; readonly port: number }> = {
+  noun: 'a pool',
+  example: 'web:80',
+  pattern: listen.pattern,
+  parse: (text) => {
+    const place = listen.parse(text)
+    return place && { machine: place.segment, port: place.port }
+  },
+}
+
+export const balancerCheck: Form<BalancerCheck> = {
+  noun: 'a health check',
+  example: 'GET /healthz',
+  pattern: /^((GET|HEAD) \/\S*|tcp|postgres-primary)$/,
+  parse: (text) => {
+    if (text === 'tcp' || text === 'postgres-primary') return { by: text }
+    const [method = '', path = ''] = text.split(' ')
+    return { by: 'http', method: method as 'GET' | 'HEAD', path }
+  },
+}
+
+export const allow: Form<{ readonly protocol: 'tcp' | 'udp' | 'icmp'; readonly ports: PortRange | undefined }> = {
+  noun: 'something to allow',
+  example: 'tcp/443',
+  pattern: /^(icmp|(tcp|udp)\/\d{1,5}(-\d{1,5})?)$/,
+  parse: (text) => {
+    if (text === 'icmp') return { protocol: 'icmp', ports: undefined }
+    const [protocol = '', digits = ''] = text.split('/')
+    const [first, last = first] = digits.split('-').map(parsePort)
+    if (first === undefined || last === undefined || last < first) return undefined
+    return { protocol: protocol as 'tcp' | 'udp', ports: { first, last } }
+  },
+}
+
+export const port: Form<{ readonly protocol: 'tcp' | 'udp'; readonly port: number }> = {
+  noun: 'a port with its protocol',
+  example: 'tcp/389',
+  pattern: /^(tcp|udp)\/\d{1,5}$/,
+  parse: (text) => {
+    const [protocol = '', digits = ''] = text.split('/')
+    const number = parsePort(digits)
+    return number === undefined ? undefined : { protocol: protocol as 'tcp' | 'udp', port: number }
+  },
+}
+
+export const check: Form<Check> = {
+  noun: 'a check',
+  example: 'GET https://shop.example.com/healthz is 200',
+  pattern: /^(GET|HEAD) https?:\/\/\S+ is \d{3}$/,
+  parse: (text) => {
+    const [method = '', url = '', , status = ''] = text.split(' ')
+    if (!URL.canParse(url) || Number(status) < 100) return undefined
+    return { method: method as 'GET' | 'HEAD', url, status: Number(status), words: text }
+  },
+}
+
+function parsePort(digits: string): number | undefined {
+  const number = Number(digits)
+  return number >= 1 && number <= 65535 ? number : undefined
+}

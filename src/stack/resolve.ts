@@ -1,0 +1,105 @@
+import type { ApplianceFile, RuleFile } from './schema.ts'
+import type { BalancedService, End, MachineGroup, Rule, Stack } from './stack.ts'
+import { instancesOf, type View } from './view.ts'
+
+/** The file as a `Stack`. Called only where `validate` found no error: every reference is known to hold. */
+export function resolve(view: View): Stack {
+  const { file } = view
+  const appliances = Object.entries(file.appliances)
+  return {
+    name: file.stack,
+    segments: Object.entries(file.segments).map(([name, prefix]) => ({ name, prefix })),
+    machines: Object.entries(file.machines).map(
+      ([name, machine]): MachineGroup => ({
+        name,
+        image: machine.image,
+        instances: instancesOf(name, machine.count),
+        segment: machine.segment,
+        stateful: machine.stateful,
+        needs: machine.needs,
+        ready: machine.ready,
+        ready_within_s: machine.ready_within,
+      }),
+    ),
+    firewalls: appliances.flatMap(([name, { firewall }]) =>
+      firewall === undefined
+        ? []
+        : [
+            {
+              name,
+              outside: firewall.outside,
+              inside: firewall.inside,
+              rules: firewall.rules.flatMap((rule) => rules(view, rule)),
+            },
+          ],
+    ),
+    load_balancers: appliances.flatMap(([name, appliance]) =>
+      appliance['load-balancer'] === undefined ? [] : [{ name, services: services(appliance['load-balancer']) }],
+    ),
+    nats: appliances.flatMap(([name, { nat }]) => (nat === undefined ? [] : [{ name, ...nat }])),
+    ingress: Object.entries(file.ingress).map(([name, { to, by, ttl }]) => ({ name, to, by, ttl_s: ttl })),
+    services: Object.entries(file.services).map(([name, { port, drill }]) => ({ name, ...port, drill })),
+    secrets: Object.entries(file.secrets).map(([name, { file: path }]) => ({ name, file: path })),
+    protect: file.protect && {
+      standby: file.protect.standby,
+      rpo_s: file.protect.rpo,
+      keep:
+        typeof file.protect.keep === 'number' ? { last: file.protect.keep, hourly: 0, daily: 0 } : file.protect.keep,
+      consistency: file.protect.consistency,
+      records: file.protect.records && { machine: file.protect.records.in, command: file.protect.records.run },
+    },
+    checks: file.checks,
+    addresses: Object.entries(file.addresses).map(([place, address]) => ({ ...splitAddress(place), address })),
+  }
+}
+
+/** `web1.web` is the leg of instance web1 in segment web. */
+export function splitAddress(place: string): { readonly instance: string; readonly segment: string } {
+  const dot = place.indexOf('.')
+  return { instance: place.slice(0, dot), segment: place.slice(dot + 1) }
+}
+
+/**
+ * An end by the word in the file; undefined where nothing has that name. A machine goes before a service, a service
+ * before a segment of the same name; `segment NAME` means the segment.
+ */
+export function endOf(view: View, word: string): End | undefined {
+  if (word === 'anyone') return { kind: 'anyone' }
+  if (/^[\d.]+\/\d+$/.test(word)) return { kind: 'prefix', prefix: word }
+  if (word.startsWith('segment ')) {
+    const segment = word.slice('segment '.length).trim()
+    return view.names.segment.declared.has(segment) ? { kind: 'segment', segment } : undefined
+  }
+  if (view.names.machine.declared.has(word)) return { kind: 'machine', machine: word }
+  if (view.names.balanced.declared.has(word)) return { kind: 'balanced', service: word }
+  if (view.names.segment.declared.has(word)) return { kind: 'segment', segment: word }
+  return undefined
+}
+
+export function portWords(allow: RuleFile['allow'][number]): string {
+  const { protocol, ports } = allow
+  if (ports === undefined) return protocol
+  return ports.first === ports.last ? `${protocol}/${ports.first}` : `${protocol}/${ports.first}-${ports.last}`
+}
+
+function rules(view: View, rule: RuleFile): readonly Rule[] {
+  const ends = (words: readonly string[]) => words.flatMap((word) => endOf(view, word) ?? [])
+  return rule.allow.map((allow) => ({
+    protocol: allow.protocol,
+    ports: allow.ports,
+    from: ends(rule.from),
+    to: ends(rule.to),
+    words: `allow ${portWords(allow)} from ${rule.from.join(', ')} to ${rule.to.join(', ')}`,
+  }))
+}
+
+function services(balancer: NonNullable<ApplianceFile['load-balancer']>): readonly BalancedService[] {
+  return Object.entries(balancer.services).map(([name, service]) => ({
+    name,
+    listen: service.listen,
+    mode: service.mode,
+    tls: service.tls,
+    pool: service.pool,
+    check: service.check,
+  }))
+}

@@ -1,0 +1,165 @@
+import { z } from 'zod'
+import type { Form } from './forms.ts'
+import * as forms from './forms.ts'
+
+/**
+ * The stack file as it is written. Names and references are judged later (`validate.ts`), where all of the file is
+ * known; here only keys, types and short forms. A message is `NOUN|HINT`: `problems-of-schema.ts` makes a sentence of it.
+ */
+const duration = (text: string) => form(forms.duration).describe(text)
+
+const Machine = fields({
+  image: text('an image', 'shop-web').describe('Image alias at the site.'),
+  count: z
+    .int()
+    .min(0)
+    .max(5000)
+    .optional()
+    .describe('How many. With it the machines are NAME1, NAME2, ...; without it there is one, called NAME.'),
+  segment: text('a segment', 'web').describe('The segment the machines are in.'),
+  needs: list(text('a machine', 'db')).default([]).describe('Machines that must be ready before these are started.'),
+  stateful: z.boolean().default(false).describe('Its data is protected: it is part of every point.'),
+  ready: form(forms.ready)
+    .optional()
+    .describe('How readiness is seen: `http :PORT/PATH`, `tcp :PORT` or `exec COMMAND`.'),
+  ready_within: duration('How long readiness may take.').default(60),
+})
+
+const Rule = fields({
+  allow: oneOrMore(form(forms.allow)).describe('`tcp/PORT`, `udp/FIRST-LAST` or `icmp`; one or a list.'),
+  from: oneOrMore(text('an end', 'anyone')).describe('Machines, a segment, a prefix or `anyone`; one or a list.'),
+  to: oneOrMore(text('an end', 'public')).describe(
+    'Machines, a service, a segment, a prefix or `anyone`; one or a list.',
+  ),
+})
+
+const BalancedService = fields({
+  listen: form(forms.listen).describe('`SEGMENT:PORT` where the load balancer listens.'),
+  pool: form(forms.pool).describe('`MACHINE:PORT` that it passes connections to.'),
+  mode: z.enum(['http', 'tcp']).default('http').describe('What it understands of what it passes on.'),
+  tls: text('a secret', 'shop-tls').optional().describe('Secret that holds certificate and key.'),
+  check: form(forms.balancerCheck)
+    .default({ by: 'tcp' })
+    .describe('`GET /PATH`, `HEAD /PATH`, `tcp` or `postgres-primary`.'),
+})
+
+const inside = () => list(text('a segment', 'front')).min(1).describe('Segments that it has a leg in.')
+const outside = () => z.enum(['dhcp']).default('dhcp').describe('How the outside leg gets its address.')
+
+const Appliance = fields({
+  firewall: fields({
+    outside: outside(),
+    inside: inside(),
+    rules: list(Rule).default([]).describe('What is allowed; everything else is denied.'),
+  }).optional(),
+  'load-balancer': fields({ services: names(BalancedService) }).optional(),
+  nat: fields({
+    outside: outside(),
+    inside: inside(),
+    reaches: list(text('a service', 'ldap')).min(1).describe('Central services that it lets pass.'),
+  }).optional(),
+}).meta({ minProperties: 1, maxProperties: 1, description: 'One of firewall, load-balancer and nat.' })
+
+const Keep = z.union([
+  z.int().min(1).describe('How many of the newest points.'),
+  fields({ last: count(1, 1), hourly: count(0, 0), daily: count(0, 0) }),
+])
+
+export const StackFile = fields({
+  lifeboat: z.literal(1).describe('Version of the language.'),
+  stack: text('a name', 'shop').describe('Name of the stack, a DNS label.'),
+  segments: names(text('a prefix', '10.10.1.0/24').meta({ examples: ['10.10.1.0/24'] })).describe(
+    'Networks inside the stack.',
+  ),
+  machines: names(Machine).describe("What does the application's work."),
+  appliances: names(Appliance).describe('Firewalls, load balancers and NAT boxes.'),
+  ingress: names(
+    fields({
+      to: text('a service', 'public').describe('Service of a load balancer.'),
+      by: z.enum(['dns']).default('dns').describe('How clients find it.'),
+      ttl: duration('Time to live of the record.').default(30),
+    }),
+  )
+    .default({})
+    .describe('Names by which clients reach the stack.'),
+  services: names(
+    fields({
+      port: form(forms.port).describe('`tcp/PORT` or `udp/PORT`.'),
+      drill: z
+        .union([z.enum(['allow', 'deny']), fields({ stub: text('a stub', 'ldap-stub') })])
+        .default('deny')
+        .describe('What a drill does with it.'),
+    }),
+  )
+    .default({})
+    .describe('Central services that the stack needs.'),
+  secrets: names(fields({ file: text('a file', 'secrets/shop-tls.pem').describe('Relative to the stack file.') }))
+    .default({})
+    .describe('References to secrets, never their values.'),
+  protect: fields({
+    standby: text('a site', 'west').describe('Name of the standby site.'),
+    rpo: duration('How old the newest point may be.').default(60),
+    keep: Keep.default(24).describe('Points that the standby keeps.'),
+    consistency: z
+      .enum(['together', 'each'])
+      .default('together')
+      .describe('Machines are paused together, or each on its own.'),
+    records: fields({
+      in: text('an instance', 'db1').describe('A stateful machine.'),
+      run: text('a command', 'psql -At -c ...').describe('Prints the reference of every record, one a line.'),
+    })
+      .optional()
+      .describe('What the stack holds, to measure the loss of a failover.'),
+  }).optional(),
+  checks: list(form(forms.check)).default([]).describe('What a client must see: `GET URL is STATUS`.'),
+  addresses: names(text('an address', '10.10.2.50'))
+    .default({})
+    .describe('Addresses set by hand: `INSTANCE.SEGMENT: ADDRESS`.'),
+})
+
+export type StackFile = z.infer<typeof StackFile>
+export type MachineFile = StackFile['machines'][string]
+export type RuleFile = z.infer<typeof Rule>
+export type ApplianceFile = StackFile['appliances'][string]
+
+/** A map with these keys and no others; the message for another key lists them. */
+function fields<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const known = Object.keys(shape).join(' ')
+  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined) })
+}
+
+/** A map from names that the writer chose. */
+function names<T extends z.ZodType>(value: T) {
+  return z.record(z.string(), value)
+}
+
+function list<T extends z.ZodType>(item: T) {
+  return z.array(item)
+}
+
+/** One, or a list of at least one: always a list after parsing. */
+function oneOrMore<T extends z.ZodType>(item: T) {
+  return z.union([item, z.array(item).min(1)]).transform((value) => [value].flat() as z.output<T>[])
+}
+
+function text(noun: string, example: string) {
+  return z.string({ error: `${noun}|such as ${example}` }).min(1, { error: `${noun}|such as ${example}` })
+}
+
+function count(smallest: number, fallback: number) {
+  return z.int().min(smallest).default(fallback)
+}
+
+function form<T>(of: Form<T>) {
+  const error = `${of.noun}|such as ${of.example}`
+  return z
+    .string({ error })
+    .regex(of.pattern, { error })
+    .meta({ examples: [of.example] })
+    .transform((value, context): T => {
+      const parsed = of.parse(value)
+      if (parsed !== undefined) return parsed
+      context.issues.push({ code: 'custom', message: `${error}; is a number out of range?`, input: value })
+      return z.NEVER
+    })
+}

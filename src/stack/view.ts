@@ -1,0 +1,120 @@
+import { type Prefix, parsePrefix } from './ipv4.ts'
+import type { ApplianceFile, StackFile } from './schema.ts'
+import type { Path } from './source.ts'
+
+/**
+ * What the checks look at. Entries that are broken in themselves are not in `file`, but their names are still known, so
+ * that one mistake is one problem. `whole` is false where something was left out: checks for absence then stay silent.
+ */
+export type View = {
+  readonly file: StackFile
+  readonly whole: boolean
+  readonly names: Readonly<Record<Kind, Names>>
+  readonly prefixes: ReadonlyMap<string, Prefix>
+  readonly balanced: ReadonlyMap<string, Balanced>
+  /** Instance name to group. */
+  readonly instances: ReadonlyMap<string, string>
+}
+
+export type Kind = 'segment' | 'machine' | 'appliance' | 'balanced' | 'central' | 'secret'
+
+/** Declared names; `any` where the whole section is unreadable, so that nothing can be called unknown. */
+export type Names = { readonly declared: ReadonlySet<string>; readonly any: boolean }
+
+export type Balanced = {
+  readonly path: Path
+  readonly appliance: string
+  readonly service: NonNullable<ApplianceFile['load-balancer']>['services'][string]
+}
+
+/** `at` is the path of the offending value; of its key where `part` says so. */
+export type Report = (
+  level: 'error' | 'warning',
+  at: Path,
+  what: string,
+  hint?: string | undefined,
+  part?: 'key' | 'value',
+) => void
+
+/** More instances than this are a slip of the keyboard. */
+export const MAX_INSTANCES = 20_000
+
+export function viewOf(file: StackFile, raw: unknown, whole: boolean): View {
+  const prefixes = new Map<string, Prefix>()
+  for (const [name, text] of Object.entries(file.segments)) {
+    const prefix = parsePrefix(text)
+    if (prefix !== undefined) prefixes.set(name, prefix)
+  }
+  const balanced = new Map<string, Balanced>()
+  for (const [appliance, { 'load-balancer': balancer }] of Object.entries(file.appliances)) {
+    for (const [name, service] of Object.entries(balancer?.services ?? {})) {
+      const path = ['appliances', appliance, 'load-balancer', 'services', name]
+      if (!balanced.has(name)) balanced.set(name, { path, appliance, service })
+    }
+  }
+  const instances = new Map<string, string>()
+  for (const [group, { count }] of Object.entries(file.machines)) {
+    // More is a problem of its own (check-names.ts); here it must only not exhaust the memory.
+    if (instances.size + (count ?? 1) > MAX_INSTANCES) break
+    for (const instance of instancesOf(group, count)) instances.set(instance, group)
+  }
+  const names = {
+    segment: namesIn(raw, 'segments'),
+    machine: namesIn(raw, 'machines'),
+    appliance: namesIn(raw, 'appliances'),
+    balanced: balancedIn(raw),
+    central: namesIn(raw, 'services'),
+    secret: namesIn(raw, 'secrets'),
+  }
+  return { file, whole, names, prefixes, balanced, instances }
+}
+
+export function instancesOf(group: string, count: number | undefined): readonly string[] {
+  return count === undefined ? [group] : Array.from({ length: count }, (_, index) => `${group}${index + 1}`)
+}
+
+/** Segments that an appliance has a leg in, each once. */
+export function legsOf(view: View, name: string): readonly string[] {
+  const appliance = own(view.file.appliances, name)
+  if (appliance === undefined) return []
+  const legs = [...(appliance.firewall?.inside ?? []), ...(appliance.nat?.inside ?? [])]
+  for (const { listen, pool } of Object.values(appliance['load-balancer']?.services ?? {})) {
+    legs.push(listen.segment)
+    const machine = own(view.file.machines, pool.machine)
+    if (machine !== undefined) legs.push(machine.segment)
+  }
+  return [...new Set(legs)]
+}
+
+/** An entry by a name from the file, which may well be `constructor`. */
+export function own<T>(map: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined
+}
+
+function namesIn(raw: unknown, section: string): Names {
+  const map = member(raw, section)
+  if (map === undefined) return { declared: new Set(), any: false }
+  return isMap(map) ? { declared: new Set(Object.keys(map)), any: false } : { declared: new Set(), any: true }
+}
+
+function balancedIn(raw: unknown): Names {
+  const appliances = member(raw, 'appliances')
+  if (appliances === undefined) return { declared: new Set(), any: false }
+  if (!isMap(appliances)) return { declared: new Set(), any: true }
+  const declared = new Set<string>()
+  let any = false
+  for (const appliance of Object.values(appliances)) {
+    const services = member(member(appliance, 'load-balancer'), 'services')
+    if (isMap(services)) for (const name of Object.keys(services)) declared.add(name)
+    else if (!isMap(appliance) || Object.hasOwn(appliance, 'load-balancer')) any = true
+  }
+  return { declared, any }
+}
+
+function member(value: unknown, key: string): unknown {
+  return isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
