@@ -1,0 +1,130 @@
+import type { Area, NetworkObject } from '../../state/objects.ts'
+import { isStatus } from './errors.ts'
+import {
+  areaMarks,
+  areaOf,
+  bridgeOf,
+  CLAIM,
+  isMarked,
+  networkMarks,
+  networkOf,
+  notOurs,
+  projectOf,
+  refuse,
+  stackOf,
+  withoutArea,
+} from './names.ts'
+import type { IncusInstance, IncusNetwork, IncusProject, IncusSite } from './site.ts'
+
+/** Images are the site's; instances, volumes and profiles are the area's; bridges can only be in the default project. */
+export const projectFeatures = {
+  'features.images': 'false',
+  'features.networks': 'false',
+  'features.profiles': 'true',
+  'features.storage.volumes': 'true',
+  'features.storage.buckets': 'true',
+} as const
+
+export async function ensureArea(site: IncusSite, area: Area): Promise<void> {
+  const name = projectOf(area)
+  const found = await project(site, name)
+  if (found === undefined) {
+    try {
+      return await site.client.send('POST', '/1.0/projects', {
+        name,
+        description: 'Lifeboat',
+        config: { ...projectFeatures, ...areaMarks(area) },
+      })
+    } catch (thrown) {
+      if ((await project(site, name)) === undefined) throw thrown
+      return await ensureArea(site, area)
+    }
+  }
+  if (isMarked(found.value.config, area)) return
+  const claimOnly = area.kind === 'stack' && stackOf(found.value.config) === area.stack && !areaOf(found.value.config)
+  if (!claimOnly) throw notOurs(`project ${name}`)
+  await changeProject(site, found, { ...found.value.config, ...areaMarks(area) })
+}
+
+export async function removeArea(site: IncusSite, area: Area): Promise<void> {
+  const name = projectOf(area)
+  const found = await project(site, name)
+  if (found === undefined || (area.kind === 'stack' && !areaOf(found.value.config))) return
+  if (!isMarked(found.value.config, area)) throw notOurs(`project ${name}`)
+  const [instances, networks] = await Promise.all([
+    site.client.get<readonly IncusInstance[]>('/1.0/instances?recursion=1', { project: name }),
+    networksOf(site, area),
+  ])
+  const left = [...instances.value.map((each) => each.name), ...networks.map((each) => `segment ${each.segment}`)]
+  if (left.length > 0)
+    throw refuse(site.options.site, 'conflict', `project ${name} still holds ${left.join(', ')}: remove them first`)
+  if (found.value.config[CLAIM] === undefined) return await site.client.send('DELETE', `/1.0/projects/${name}`)
+  // The claim lives in the same project and outlives the area.
+  await changeProject(site, found, withoutArea(found.value.config))
+}
+
+export async function ensureNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
+  const name = bridgeOf(network)
+  if (await ownNetwork(site, network)) return
+  try {
+    await site.client.send('POST', '/1.0/networks', {
+      name,
+      type: 'bridge',
+      description: `Lifeboat: segment ${network.segment} of ${projectOf(network.area)}`,
+      // No address, no DHCP, no DNS, no NAT: whatever a segment needs, the stack's own appliances provide.
+      config: {
+        'ipv4.address': 'none',
+        'ipv6.address': 'none',
+        'ipv4.firewall': 'false',
+        'ipv6.firewall': 'false',
+        'dns.mode': 'none',
+        ...networkMarks(network),
+      },
+    })
+  } catch (thrown) {
+    if (!(await ownNetwork(site, network))) throw thrown
+  }
+}
+
+export async function removeNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
+  if (!(await ownNetwork(site, network))) return
+  await site.client.send('DELETE', `/1.0/networks/${bridgeOf(network)}`)
+}
+
+export async function networksOf(site: IncusSite, area: Area): Promise<readonly NetworkObject[]> {
+  const { value } = await site.client.get<readonly IncusNetwork[]>('/1.0/networks?recursion=1')
+  return value.flatMap((each) => (isMarked(each.config, area) ? (networkOf(each.config) ?? []) : []))
+}
+
+export type FoundProject = { readonly value: IncusProject; readonly etag: string }
+
+export async function project(site: IncusSite, name: string): Promise<FoundProject | undefined> {
+  try {
+    return await site.client.get<IncusProject>(`/1.0/projects/${name}`)
+  } catch (thrown) {
+    if (isStatus(thrown, 404)) return undefined
+    throw thrown
+  }
+}
+
+/** PUT with the ETag: 412 when anything of the project changed since it was read. PATCH fails on a project in use. */
+export async function changeProject(site: IncusSite, found: FoundProject, config: Record<string, string>) {
+  await site.client.send(
+    'PUT',
+    `/1.0/projects/${found.value.name}`,
+    { description: found.value.description, config },
+    { headers: { 'if-match': found.etag } },
+  )
+}
+
+async function ownNetwork(site: IncusSite, network: NetworkObject): Promise<boolean> {
+  const name = bridgeOf(network)
+  try {
+    const { value } = await site.client.get<IncusNetwork>(`/1.0/networks/${name}`)
+    if (!isMarked(value.config, network.area)) throw notOurs(`network ${name} (segment ${network.segment})`)
+    return true
+  } catch (thrown) {
+    if (isStatus(thrown, 404)) return false
+    throw thrown
+  }
+}

@@ -1,0 +1,96 @@
+import { EngineError, type EngineErrorCode } from '../error.ts'
+
+/** An answer of Incus that is an error: its HTTP status (or the status of a failed operation) and its text. */
+export class IncusFailure extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.name = 'IncusFailure'
+    this.status = status
+  }
+}
+
+/** Sorts whatever was thrown on the way to or in Incus by its remedy. Bugs of this program pass through unchanged. */
+export function engineError(site: string, call: string, thrown: unknown): unknown {
+  if (thrown instanceof EngineError) return thrown
+  if (thrown instanceof IncusFailure)
+    return new EngineError(codeOf(thrown), site, call, thrown.message, { cause: thrown })
+  const code = transportCode(thrown)
+  if (code === undefined) return thrown
+  return new EngineError(code, site, call, transportText(site, code, thrown), { cause: thrown })
+}
+
+export function isStatus(thrown: unknown, status: number): boolean {
+  return thrown instanceof IncusFailure && thrown.status === status
+}
+
+/** Texts of Incus 6.0 that say more than the status: most failures of an operation arrive as 400 or 500. */
+const texts: readonly (readonly [RegExp, EngineErrorCode])[] = [
+  [/no space left|disk quota exceeded|not enough (disk )?space|EDQUOT/i, 'no-space'],
+  [/already exists|already in use|precondition|ETag|currently in use|only empty projects/i, 'conflict'],
+  [/not found|no such (object|file)|doesn't exist|does not exist/i, 'not-found'],
+  [/is busy|busy running|daemon is shutting down|shutting down|daemon not ready|database is locked/i, 'busy'],
+  [/not authorized|forbidden|not trusted/i, 'unauthorized'],
+  [/websocket: (close|bad handshake)|connection reset|broken pipe|unexpected EOF|i\/o timeout/i, 'unreachable'],
+  [/no route to host|connection refused|network is unreachable/i, 'unreachable'],
+]
+
+function codeOf(failure: IncusFailure): EngineErrorCode {
+  switch (failure.status) {
+    case 401:
+    case 403:
+      return 'unauthorized'
+    case 404:
+      return 'not-found'
+    case 409:
+    case 412:
+    case 423:
+      return 'conflict'
+    case 429:
+    case 503:
+      return 'busy'
+    case 408:
+    case 504:
+      return 'timed-out'
+    case 507:
+      return 'no-space'
+  }
+  return texts.find(([text]) => text.test(failure.message))?.[1] ?? 'rejected'
+}
+
+const unreachable = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENETDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+  'EPIPE',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_SOCKET',
+  'ETIMEDOUT',
+])
+
+function transportCode(thrown: unknown): EngineErrorCode | undefined {
+  if (!(thrown instanceof Error)) return undefined
+  if (thrown.name === 'TimeoutError' || thrown.name === 'AbortError') return 'timed-out'
+  const code = (thrown as { code?: unknown }).code
+  if (typeof code === 'string') {
+    if (unreachable.has(code)) return 'unreachable'
+    if (code === 'EACCES' || code === 'EPERM' || /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO)/.test(code))
+      return 'unauthorized'
+    if (/^UND_ERR_(HEADERS|BODY)_TIMEOUT$/.test(code)) return 'timed-out'
+  }
+  return thrown.cause === undefined ? undefined : transportCode(thrown.cause)
+}
+
+function transportText(site: string, code: EngineErrorCode, thrown: unknown): string {
+  const detail = thrown instanceof Error ? thrown.message : String(thrown)
+  if (code === 'unauthorized') return `Incus of ${site} and this client do not accept each other: ${detail}`
+  if (code === 'timed-out') return `Incus of ${site} did not answer in time: ${detail}`
+  return `Incus of ${site} cannot be reached (which does not mean that it is down): ${detail}`
+}

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import { posix } from 'node:path'
+import type { InstanceRef } from '../../state/objects.ts'
+import type { ExecResult, PowerVerb, PutFile } from '../contract.ts'
+import { succeeded } from './client.ts'
+import { isStatus } from './errors.ts'
+import { deviceName, legsOf, load, path } from './instances.ts'
+import { instanceOf, place, projectOf, refuse } from './names.ts'
+import { powerOf } from './observe.ts'
+import type { IncusSite } from './site.ts'
+
+const START_S = 60
+const KILL_S = 30
+const EXEC_SLICE_S = 10
+const CUT_TRIES = 5
+
+export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, within_s: number): Promise<void> {
+  if ((verb === 'start' || verb === 'resume') && (ref.area.kind === 'replica' || ref.area.kind === 'keep'))
+    throw refuse(site.options.site, 'rejected', `${place(ref)} is a ${ref.area.kind}: it is never started, clone it`)
+  const now = powerOf((await load(site, ref)).value.status)
+  const change = (action: string, force: boolean, timeout: number) =>
+    site.client.run(
+      'PUT',
+      `${path(ref)}/state`,
+      { action, force, timeout, stateful: false },
+      { project: projectOf(ref.area), operation_s: timeout + START_S },
+    )
+  switch (verb) {
+    case 'start':
+      if (now === 'paused') await change('unfreeze', false, within_s)
+      else if (now !== 'running') await change('start', false, within_s)
+      return
+    case 'stop': {
+      if (now === 'stopped') return
+      if (now === 'paused') await change('unfreeze', false, within_s)
+      try {
+        await change('stop', false, within_s)
+      } catch (thrown) {
+        if (powerOf((await load(site, ref)).value.status) === 'stopped') return
+        if (!isStatus(thrown, 500) && !isStatus(thrown, 400) && !isStatus(thrown, 408)) throw thrown
+        await change('stop', true, KILL_S)
+      }
+      return
+    }
+    case 'kill':
+      if (now !== 'stopped') await change('stop', true, KILL_S)
+      return
+    case 'pause':
+      if (now !== 'paused') await change('freeze', false, within_s)
+      return
+    case 'resume':
+      if (now !== 'running') await change('unfreeze', false, within_s)
+      return
+  }
+}
+
+/** Takes the legs away or puts them back as devices: on a running instance the interface is gone when this returns. */
+export async function cutLegs(site: IncusSite, ref: InstanceRef, cut: boolean): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { value, etag } = await load(site, ref)
+    const object = instanceOf(ref.name, value.config)
+    if (object === undefined) throw refuse(site.options.site, 'conflict', `the marks of ${place(ref)} are incomplete`)
+    const outer = new Set(object.nics.filter((nic) => nic.network !== 'segment').map(deviceName))
+    const legs = Object.entries(legsOf(site, object)).filter(([device]) => outer.has(device))
+    const others = Object.fromEntries(Object.entries(value.devices).filter(([device]) => !outer.has(device)))
+    const devices = cut ? others : { ...others, ...Object.fromEntries(legs) }
+    if (legs.every(([device]) => device in value.devices !== cut)) return
+    const { architecture, config, description, ephemeral, profiles } = value
+    try {
+      await site.client.run(
+        'PUT',
+        path(ref),
+        { architecture, config, description, ephemeral, profiles, devices },
+        { project: projectOf(ref.area), headers: { 'if-match': etag } },
+      )
+      return
+    } catch (thrown) {
+      if (!isStatus(thrown, 412) || tries === CUT_TRIES) throw thrown
+    }
+  }
+}
+
+/** Output is recorded at the site and fetched: three round trips, where websockets would take four TLS handshakes. */
+export async function exec(
+  site: IncusSite,
+  ref: InstanceRef,
+  argv: readonly string[],
+  within_s: number,
+): Promise<ExecResult> {
+  await load(site, ref)
+  const project = projectOf(ref.area)
+  const run = randomUUID()
+  const begin = (command: readonly string[], environment: Readonly<Record<string, string>>, record: boolean) =>
+    site.client.begin(
+      'POST',
+      `${path(ref)}/exec`,
+      { command, environment, 'record-output': record, 'wait-for-websocket': false, interactive: false },
+      { project },
+    )
+  const ends = Date.now() + within_s * 1000
+  let operation = await begin(argv, { [EXEC_MARK]: run }, true)
+  while (operation.status_code < 200) {
+    const left_s = Math.ceil((ends - Date.now()) / 1000)
+    if (left_s <= 0) {
+      // Incus cannot cancel such an operation: what carries our mark in its environment is killed in the guest.
+      await begin(['/bin/sh', '-c', KILL_MARKED, 'sh', `${EXEC_MARK}=${run}`], {}, false).catch(() => undefined)
+      throw refuse(site.options.site, 'timed-out', `${argv[0]} in ${place(ref)} was not done within ${within_s} s`)
+    }
+    operation = await site.client.wait(operation.id, Math.min(left_s, EXEC_SLICE_S))
+  }
+  const metadata = succeeded(operation).metadata as ExecMetadata | null
+  const [stdout, stderr] = await Promise.all(
+    ['1', '2'].map(async (stream) => {
+      const log = metadata?.output?.[stream]
+      if (log === undefined) return ''
+      const text = await site.client.text(log, { project })
+      await site.client.send('DELETE', log, undefined, { project }).catch(() => undefined)
+      return text
+    }),
+  )
+  return { exit: metadata?.return ?? -1, stdout: stdout ?? '', stderr: stderr ?? '' }
+}
+
+type ExecMetadata = { readonly return?: number; readonly output?: Readonly<Record<string, string>> }
+
+const EXEC_MARK = 'LIFEBOAT_EXEC'
+const KILL_MARKED = `for e in /proc/[0-9]*/environ; do
+  if grep -qa "$1" "$e" 2>/dev/null; then p=\${e%/environ}; kill -9 "\${p#/proc/}"; fi
+done`
+
+export async function put(site: IncusSite, ref: InstanceRef, files: readonly PutFile[]): Promise<void> {
+  await load(site, ref)
+  for (const directories of parents(files.map((file) => file.path)))
+    await Promise.all(directories.map((directory) => write(site, ref, directory, 'directory', 0o755, '')))
+  await Promise.all(files.map((file) => putFile(site, ref, file)))
+}
+
+export async function leaseOf(site: IncusSite, ref: InstanceRef, interfaceName: string): Promise<string | undefined> {
+  await load(site, ref)
+  const { value } = await site.client.get<InstanceState>(`${path(ref)}/state`, { project: projectOf(ref.area) })
+  const addresses = value.network?.[interfaceName]?.addresses ?? []
+  return addresses.find((each) => each.family === 'inet' && each.scope === 'global')?.address
+}
+
+type InstanceState = {
+  readonly network: Readonly<
+    Record<string, { readonly addresses: readonly { family: string; address: string; scope: string }[] }>
+  > | null
+}
+
+export async function consoleTail(site: IncusSite, ref: InstanceRef, lines: number): Promise<string> {
+  await load(site, ref)
+  try {
+    const text = await site.client.text(`${path(ref)}/console`, { project: projectOf(ref.area) })
+    return text.trimEnd().split('\n').slice(-lines).join('\n')
+  } catch (thrown) {
+    if (isStatus(thrown, 404)) return ''
+    throw thrown
+  }
+}
+
+/** Incus sets mode and owner only of a file that it makes, and only after writing it: so remove, make empty, fill. */
+async function putFile(site: IncusSite, ref: InstanceRef, file: PutFile): Promise<void> {
+  const url = `${path(ref)}/files?path=${encodeURIComponent(file.path)}`
+  await site.client.send('DELETE', url, undefined, { project: projectOf(ref.area) }).catch((thrown: unknown) => {
+    if (!isStatus(thrown, 404)) throw thrown
+  })
+  await write(site, ref, file.path, 'file', file.mode, '')
+  await write(site, ref, file.path, 'file', file.mode, file.content)
+}
+
+async function write(
+  site: IncusSite,
+  ref: InstanceRef,
+  file: string,
+  type: 'file' | 'directory',
+  mode: number,
+  content: Uint8Array | string,
+): Promise<void> {
+  await site.client.send('POST', `${path(ref)}/files?path=${encodeURIComponent(file)}`, content, {
+    project: projectOf(ref.area),
+    headers: {
+      'content-type': 'application/octet-stream',
+      'x-incus-type': type,
+      'x-incus-mode': mode.toString(8).padStart(4, '0'),
+      'x-incus-uid': '0',
+      'x-incus-gid': '0',
+    },
+  })
+}
+
+/** All directories above the files, level by level from the root. */
+function parents(paths: readonly string[]): readonly (readonly string[])[] {
+  const levels: Set<string>[] = []
+  for (const path of paths) {
+    const steps = posix.dirname(path).split('/').filter(Boolean)
+    steps.forEach((_, depth) => {
+      levels[depth] ??= new Set()
+      levels[depth].add(`/${steps.slice(0, depth + 1).join('/')}`)
+    })
+  }
+  return levels.map((level) => [...level])
+}

@@ -1,0 +1,97 @@
+import type { Area, Observed, ObservedArea, ObservedInstance, Power } from '../../state/objects.ts'
+import { areaLabel } from '../describe.ts'
+import { claimIn } from './claims.ts'
+import { areaOf, instanceOf, isMarked, networkOf, projectOf, stackOf } from './names.ts'
+import type { IncusInstance, IncusNetwork, IncusProject, IncusSite } from './site.ts'
+
+/** Two requests for the site and two for each area, in parallel. */
+export async function observe(site: IncusSite, stack: string, signal?: AbortSignal): Promise<Observed> {
+  const call = signal === undefined ? {} : { signal }
+  const at = new Date().toISOString()
+  const [projects, networks] = await Promise.all([
+    site.client.get<readonly IncusProject[]>('/1.0/projects?recursion=1', call),
+    site.client.get<readonly IncusNetwork[]>('/1.0/networks?recursion=1', call),
+  ])
+  const own = projects.value.filter((each) => stackOf(each.config) === stack)
+  const home = own.find((each) => each.name === projectOf({ kind: 'stack', stack }))
+  const areas = own.flatMap((each) => areaOf(each.config) ?? [])
+  return {
+    site: site.options.site,
+    at,
+    claim: home === undefined ? undefined : claimIn(home.config),
+    areas: await Promise.all(areas.map((area) => observeArea(site, area, networks.value, call))),
+  }
+}
+
+export async function stacks(site: IncusSite): Promise<readonly string[]> {
+  const { value } = await site.client.get<readonly IncusProject[]>('/1.0/projects?recursion=1')
+  return [...new Set(value.flatMap((each) => stackOf(each.config) ?? []))].sort()
+}
+
+/** State of an instance as Incus names it; `Error` also shows for a moment while one stops. */
+export function powerOf(status: string): Power {
+  switch (status) {
+    case 'Running':
+    case 'Ready':
+    case 'Starting':
+    case 'Thawed':
+      return 'running'
+    case 'Stopped':
+      return 'stopped'
+    case 'Frozen':
+    case 'Freezing':
+      return 'paused'
+    default:
+      return 'broken'
+  }
+}
+
+async function observeArea(
+  site: IncusSite,
+  area: Area,
+  networks: readonly IncusNetwork[],
+  call: { readonly signal?: AbortSignal },
+): Promise<ObservedArea> {
+  const project = projectOf(area)
+  // `recursion=2` would bring the snapshots, but also asks every guest for its memory, disks and addresses.
+  const [instances, volumes] = await Promise.all([
+    site.client.get<readonly IncusInstance[]>('/1.0/instances?recursion=1', { ...call, project }),
+    site.client.get<readonly string[]>(`/1.0/storage-pools/${site.options.pool}/volumes/container`, {
+      ...call,
+      project,
+    }),
+  ])
+  const snapshots = snapshotsIn(volumes.value)
+  return {
+    area,
+    networks: networks.flatMap((each) => (isMarked(each.config, area) ? (networkOf(each.config) ?? []) : [])),
+    instances: instances.value.flatMap((each) => observeInstance(area, each, snapshots.get(each.name) ?? [])),
+  }
+}
+
+function observeInstance(area: Area, instance: IncusInstance, snapshots: readonly string[]): ObservedInstance[] {
+  const object = instanceOf(instance.name, instance.config)
+  if (object === undefined || areaLabel(object.area) !== areaLabel(area)) return []
+  const started = Date.parse(instance.last_used_at)
+  return [
+    {
+      object,
+      power: powerOf(instance.status),
+      snapshots,
+      started_at: Number.isNaN(started) || started <= 0 ? undefined : new Date(started).toISOString(),
+    },
+  ]
+}
+
+/** From `/1.0/storage-pools/P/volumes/container/db1/snapshots/p1?project=X`; names of points sort by time. */
+function snapshotsIn(volumes: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>()
+  for (const volume of volumes) {
+    const parts = (volume.split('?')[0] ?? '').split('/').map(decodeURIComponent)
+    const [instance, snapshot] = [parts[6], parts[8]]
+    if (instance !== undefined && snapshot !== undefined)
+      found.set(instance, [...(found.get(instance) ?? []), snapshot])
+  }
+  for (const names of found.values()) names.sort()
+  return found
+}

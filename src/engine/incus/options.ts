@@ -1,0 +1,20 @@
+/** How to reach one site's Incus, and what at the site a stack may be connected to. Certificates and keys are PEM texts. */
+export type IncusOptions = {
+  readonly site: string
+  /** HTTPS address of the API; needs the client's certificate and key and the server's certificate, which is pinned. */
+  readonly url?: string
+  /** Path of the unix socket, instead of `url`. */
+  readonly socket?: string
+  readonly clientCertificate?: string
+  readonly clientKey?: string
+  readonly serverCertificate?: string
+  /** How the other site reaches this one for transfers; without it this site cannot be a source. */
+  readonly replicationUrl: string | undefined
+  /** What answers at `replicationUrl`; `serverCertificate` where it is not given. */
+  readonly replicationCertificate?: string
+  /** Storage pool. */
+  readonly pool: string
+  /** Bridges that exist at the site. */
+  readonly outsideBridge: string
+  readonly servicesBridge: string
+}

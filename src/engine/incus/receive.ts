@@ -1,0 +1,184 @@
+import type { InstanceObject } from '../../state/objects.ts'
+import type { Received, Transfer } from '../contract.ts'
+import { refLabel } from '../describe.ts'
+import { type Operation, succeeded } from './client.ts'
+import { load, lookup, patchConfig, path, removeInstance, snapshot, wanted } from './instances.ts'
+import { instanceMarks, ORIGIN, place, projectOf, refuse, SEEDED } from './names.ts'
+import type { IncusSite } from './site.ts'
+import type { Metered, WireMeter } from './wire-meter.ts'
+
+/** What the receiving site needs of the sending one; engines that wrap an Incus engine pass it on by its symbol. */
+export type Sender = { readonly site: IncusSite; readonly meter: WireMeter }
+export const sender = Symbol('lifeboat.incus.sender')
+
+/** How often bytes and operations are looked at; an operation that ends is noticed at once. */
+const LOOK_S = 1
+/** Less than this in one look is no progress: asking for the counter is traffic too. */
+const NOISE_BYTES = 16_384
+/** The source's own end of a transfer follows the target's. */
+const SOURCE_END_S = 15
+
+/**
+ * A pull migration with `refresh`, as `incus copy --refresh` makes it: the target asks the source for the snapshots
+ * that it does not have and gets each as the difference to the one before (`btrfs send -p`), then the source's current
+ * state as the difference to the newest snapshot. Never `live`: that would ask for CRIU.
+ */
+export async function receive(
+  site: IncusSite,
+  transfer: Transfer,
+  progress: ((bytes: number) => void) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Received> {
+  const from = senderOf(site, transfer)
+  const source = await load(from.site, transfer.from)
+  await snapshot(from.site, transfer.from, transfer.snapshot)
+  const origin = source.value.config['volatile.uuid'] ?? ''
+  const before = await replicaBefore(site, transfer.to, origin)
+  const sent = await snapshotNames(from.site, transfer.from)
+  const incremental = before?.some((name) => sent.includes(name)) ?? false
+
+  const meter = await from.meter.begin()
+  let bytes = 0
+  const report = (now: number) => {
+    bytes = now
+    progress?.(now)
+  }
+  try {
+    await migrate(site, from, transfer, { origin, meter, report, signal })
+  } finally {
+    bytes = (await meter?.end()) ?? bytes
+  }
+  await snapshot(site, transfer.to, transfer.snapshot)
+  await patchConfig(site, transfer.to, { ...instanceMarks(transfer.to), [ORIGIN]: origin, [SEEDED]: 'true' })
+  return { bytes, incremental }
+}
+
+function senderOf(site: IncusSite, transfer: Transfer): Sender {
+  const from = (transfer.source as { readonly [sender]?: Sender })[sender]
+  if (from === undefined)
+    throw refuse(site.options.site, 'unsupported', `${transfer.source.site} is not an Incus site: it cannot send here`)
+  if (from.site.options.replicationUrl === undefined)
+    throw refuse(site.options.site, 'unsupported', `site ${transfer.source.site} has no replication-url to fetch from`)
+  return from
+}
+
+/** The snapshots of the replica if there is one. One of another origin is left alone: a refresh would destroy it. */
+async function replicaBefore(
+  site: IncusSite,
+  to: InstanceObject,
+  origin: string,
+): Promise<readonly string[] | undefined> {
+  const found = await lookup(site, to)
+  if (found === undefined) return undefined
+  if (found.value.config[ORIGIN] !== origin)
+    throw refuse(
+      site.options.site,
+      'conflict',
+      `${place(to)} holds the snapshots of another instance: set it aside first, a transfer would destroy them`,
+    )
+  if (found.value.config[SEEDED] === 'true') return await snapshotNames(site, to)
+  // What an interrupted first transfer left behind. Nothing was ever complete in it.
+  await removeInstance(site, to)
+  return undefined
+}
+
+async function snapshotNames(
+  site: IncusSite,
+  ref: { readonly area: InstanceObject['area']; readonly name: string },
+): Promise<readonly string[]> {
+  const { value } = await site.client.get<readonly string[]>(`${path(ref)}/snapshots`, {
+    project: projectOf(ref.area),
+  })
+  return value.map((url) => decodeURIComponent((url.split('?')[0] ?? '').split('/').at(-1) ?? ''))
+}
+
+type Course = {
+  readonly origin: string
+  readonly meter: Metered | undefined
+  readonly report: (bytes: number) => void
+  readonly signal: AbortSignal | undefined
+}
+
+async function migrate(site: IncusSite, from: Sender, transfer: Transfer, course: Course): Promise<void> {
+  const { options } = from.site
+  const source = await from.site.client.begin(
+    'POST',
+    path(transfer.from),
+    { name: transfer.from.name, migration: true, live: false, instance_only: false, allow_inconsistent: false },
+    { project: projectOf(transfer.from.area) },
+  )
+  let target: Operation | undefined
+  try {
+    const request = wanted(site, transfer.to)
+    target = await site.client.begin(
+      'POST',
+      '/1.0/instances',
+      {
+        ...request,
+        config: { ...request.config, [ORIGIN]: course.origin },
+        source: {
+          type: 'migration',
+          mode: 'pull',
+          operation: `${(options.replicationUrl ?? '').replace(/\/$/, '')}/1.0/operations/${source.id}`,
+          certificate: options.replicationCertificate ?? options.serverCertificate ?? '',
+          secrets: source.metadata,
+          refresh: true,
+          live: false,
+          instance_only: false,
+        },
+      },
+      { project: projectOf(transfer.to.area) },
+    )
+    await follow(site, from, transfer, { source, target }, course)
+  } catch (thrown) {
+    // The target's end cannot always be cancelled; it ends when the source hangs up.
+    await Promise.all([
+      from.site.client.cancel(source.id),
+      target === undefined ? undefined : site.client.cancel(target.id),
+    ])
+    throw thrown
+  }
+  await from.site.client.wait(source.id, SOURCE_END_S).catch(() => undefined)
+}
+
+/** Until the target is done. Neither bytes nor words of progress for `stall_s`: a dead link gives no error for minutes. */
+async function follow(
+  site: IncusSite,
+  from: Sender,
+  transfer: Transfer,
+  ends: { readonly source: Operation; readonly target: Operation },
+  course: Course,
+): Promise<void> {
+  let bytes = 0
+  let words = ''
+  let moved = performance.now()
+  for (;;) {
+    const target = await site.client.wait(ends.target.id, LOOK_S, course.signal)
+    if (target.status_code >= 200) {
+      succeeded(await withCause(from, ends.source, target))
+      return
+    }
+    course.signal?.throwIfAborted()
+    const now = (await course.meter?.sample()) ?? 0
+    const said = JSON.stringify(target.metadata)
+    if (now - bytes >= NOISE_BYTES || said !== words) moved = performance.now()
+    bytes = now
+    words = said
+    course.report(now)
+    if (performance.now() - moved >= transfer.stall_s * 1000)
+      throw refuse(
+        site.options.site,
+        'timed-out',
+        `nothing of ${refLabel(transfer.to)} arrived from ${transfer.source.site} for ${transfer.stall_s} s ` +
+          `(${Math.round(now)} bytes before): is the link between the sites up?`,
+      )
+  }
+}
+
+/** Where the target only says that the other end hung up, the source knows why. */
+async function withCause(from: Sender, source: Operation, target: Operation): Promise<Operation> {
+  if (target.status_code === 200) return target
+  const end = await from.site.client.wait(source.id, LOOK_S).catch(() => undefined)
+  if (end?.err === undefined || end.err === '' || target.err.includes(end.err)) return target
+  return { ...target, err: `${target.err} (the source says: ${end.err})` }
+}
