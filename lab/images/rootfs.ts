@@ -73,7 +73,7 @@ const execute = promisify(execFile)
 async function packIncusImage(recipe: Recipe, root: string, work: string): Promise<readonly string[]> {
   const metadata = [
     `architecture: ${architectures[process.arch] ?? process.arch}`,
-    'creation_date: 0',
+    `creation_date: ${Math.floor(Date.now() / 1000)}`,
     'properties:',
     `  description: ${recipe.name}`,
   ]
