@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { labPaths } from './paths.ts'
+
+/**
+ * One mounted cgroup hierarchy of the machine and the lab's directory in it. Machines differ: unified (v2), legacy (v1,
+ * one hierarchy per controller), or both at once.
+ */
+export type Hierarchy = {
+  readonly version: 1 | 2
+  /** Mount options that name a v1 hierarchy, such as `cpu` or `none,name=systemd`. */
+  readonly options: string
+  readonly mountpoint: string
+  /** The lab's subtree. Every node has a directory in it, which its processes see as the root (cgroup_namespaces(7)). */
+  readonly lab: string
+}
+
+export async function hierarchies(): Promise<readonly Hierarchy[]> {
+  const base = await basePaths()
+  const found: Hierarchy[] = []
+  for (const line of (await readFile('/proc/self/mountinfo', 'utf8')).split('\n')) {
+    const [left, right] = line.split(' - ')
+    if (left === undefined || right === undefined) continue
+    const mountpoint = left.split(' ')[4]!
+    const [type, , superOptions] = right.split(' ')
+    if (!mountpoint.startsWith('/sys/fs/cgroup') || (type !== 'cgroup' && type !== 'cgroup2')) continue
+    const controllers = (superOptions ?? '').split(',').filter((option) => base.has(option))
+    const key = type === 'cgroup2' ? '' : controllers[0]
+    if (key === undefined || !base.has(key)) continue
+    found.push({
+      version: type === 'cgroup2' ? 2 : 1,
+      options: controllers.some((name) => name.startsWith('name='))
+        ? `none,${controllers.join(',')}`
+        : controllers.join(','),
+      mountpoint,
+      lab: join(mountpoint, base.get(key)!, labPaths.cgroup),
+    })
+  }
+  return found
+}
+
+/** Makes the node's directory in every hierarchy; answers the files that a process is written into to become a member. */
+export async function ensureCgroups(node: string): Promise<readonly string[]> {
+  const members: string[] = []
+  for (const hierarchy of await hierarchies()) {
+    const root = join(hierarchy.lab, node)
+    // v2 forbids processes beside children with controllers; LXC goes one up from a first process in `init.scope`.
+    const home = hierarchy.version === 2 ? join(root, 'init.scope') : root
+    await mkdir(hierarchy.lab, { recursive: true })
+    await mkdir(root, { recursive: true })
+    await mkdir(home, { recursive: true })
+    for (const directory of [hierarchy.lab, root]) {
+      // A new v1 cpuset has no processors and no memory, and takes no process until it has.
+      for (const file of ['cpuset.cpus', 'cpuset.mems']) await inherit(directory, file)
+      await delegateControllers(directory)
+    }
+    members.push(join(home, 'cgroup.procs'))
+  }
+  return members
+}
+
+/** A frozen process of a v1 hierarchy does not die of SIGKILL before it is thawed. */
+export async function thaw(node?: string): Promise<void> {
+  for (const directory of await labDirectories(node)) {
+    await writeFile(join(directory, 'freezer.state'), 'THAWED').catch(() => {})
+    await writeFile(join(directory, 'cgroup.freeze'), '0').catch(() => {})
+  }
+}
+
+/** Removes the lab's subtree, or that of one node, of all hierarchies. Directories that still hold a process stay. */
+export async function removeCgroups(node?: string): Promise<void> {
+  for (const directory of await labDirectories(node)) await rmdir(directory).catch(() => {})
+}
+
+/** All existing cgroup directories of the lab, deepest first. */
+export async function labDirectories(node?: string): Promise<readonly string[]> {
+  const all: string[] = []
+  for (const { lab } of await hierarchies()) await collect(node === undefined ? lab : join(lab, node), all)
+  return all
+}
+
+async function collect(directory: string, all: string[]): Promise<void> {
+  if (!existsSync(directory)) return
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
+  for (const entry of entries) if (entry.isDirectory()) await collect(join(directory, entry.name), all)
+  all.push(directory)
+}
+
+/** Where the first process of the machine is in each hierarchy: LXC and systemd take that as the root for new groups. */
+async function basePaths(): Promise<ReadonlyMap<string, string>> {
+  const base = new Map<string, string>()
+  for (const line of (await readFile('/proc/1/cgroup', 'utf8')).trim().split('\n')) {
+    const [, controllers, path] = line.match(/^\d+:([^:]*):(.*)$/) ?? []
+    if (controllers === undefined || path === undefined) continue
+    const pruned = basename(path) === 'init.scope' ? join(path, '..') : path
+    for (const controller of controllers.split(',')) base.set(controller, pruned)
+  }
+  return base
+}
+
+async function inherit(directory: string, file: string): Promise<void> {
+  const own = await readFile(join(directory, file), 'utf8').catch(() => undefined)
+  if (own === undefined || own.trim() !== '') return
+  const parent = await readFile(join(directory, '..', file), 'utf8').catch(() => undefined)
+  if (parent !== undefined && parent.trim() !== '')
+    await writeFile(join(directory, file), parent.trim()).catch(() => {})
+}
+
+async function delegateControllers(directory: string): Promise<void> {
+  const controllers = await readFile(join(directory, 'cgroup.controllers'), 'utf8').catch(() => '')
+  for (const controller of controllers.trim().split(' ').filter(Boolean)) {
+    await writeFile(join(directory, '..', 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+    await writeFile(join(directory, 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+  }
+}

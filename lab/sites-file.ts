@@ -1,0 +1,42 @@
+import { writeFile } from 'node:fs/promises'
+import { stringify } from 'yaml'
+import { labPaths, netnsOf } from './paths.ts'
+import { siteNames, topology } from './topology.ts'
+
+/** Writes the site file of the lab: all that Lifeboat is told about this world. */
+export async function writeSitesFile(): Promise<void> {
+  const dns = {
+    server: topology.dns.server,
+    zone: topology.dns.zone,
+    key: { name: topology.dns.key, algorithm: 'hmac-sha256', file: 'pki/tsig.key' },
+  }
+  const sites = Object.fromEntries(
+    siteNames.map((site) => {
+      const { management, wan, ldap, billing } = topology.sites[site]
+      return [
+        site,
+        {
+          incus: {
+            url: `https://${management}:8443`,
+            'client-certificate': 'pki/client.crt',
+            'client-key': 'pki/client.key',
+            'server-certificate': `pki/${site}.crt`,
+          },
+          'replication-url': `https://${wan}:8443`,
+          pool: 'default',
+          outside: { bridge: 'outside' },
+          'services-network': { bridge: 'services' },
+          services: { ldap, billing },
+          dns,
+        },
+      ]
+    }),
+  )
+  const file = {
+    'lifeboat-sites': 1,
+    management: { netns: netnsOf('ops') },
+    sites,
+    clients: { client: { netns: netnsOf('client'), resolver: topology.dns.resolver } },
+  }
+  await writeFile(labPaths.sites, stringify(file, { aliasDuplicateObjects: false }), { mode: 0o600 })
+}
