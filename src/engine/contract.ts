@@ -1,4 +1,16 @@
-import type { Area, Claim, Claimed, InstanceObject, InstanceRef, NetworkObject, Observed } from '../state/objects.ts'
+import type {
+  Area,
+  Claim,
+  Claimed,
+  InstanceObject,
+  InstanceRef,
+  NetworkObject,
+  Observed,
+  PowerVerb,
+  Survey,
+} from '../state/objects.ts'
+
+export type { PowerVerb, Survey }
 
 /**
  * What Lifeboat asks of an engine at one site. Our words only; how they map is the driver's matter.
@@ -72,8 +84,6 @@ export interface Engine {
   close(): Promise<void>
 }
 
-export type PowerVerb = 'start' | 'stop' | 'kill' | 'pause' | 'resume'
-
 /** What an engine can do, as data. */
 export type EngineFacts = {
   readonly name: string
@@ -81,21 +91,6 @@ export type EngineFacts = {
   /** Whether a replica can be sent back incrementally once the roles have turned. */
   readonly reverse_incremental: boolean
   readonly copy_on_write: boolean
-}
-
-export type Survey = {
-  /** Image aliases that can be launched, with their fingerprints. */
-  readonly images: Readonly<Record<string, string>>
-  readonly outside: boolean
-  readonly services_network: boolean
-  readonly pool: {
-    readonly name: string
-    readonly driver: string
-    readonly free_bytes: number
-    readonly total_bytes: number
-  }
-  /** Milliseconds that the site's clock is ahead of ours (negative: behind), as far as its answers tell; resolution about a second. */
-  readonly clock_ahead_ms: number
 }
 
 export type PutFile = { readonly path: string; readonly content: Uint8Array | string; readonly mode: number }

@@ -1,7 +1,6 @@
 import type { Compiled } from '../compile/compiled.ts'
-import type { Survey } from '../engine/contract.ts'
 import type { Stack } from '../stack/stack.ts'
-import type { Definition, Observed } from '../state/objects.ts'
+import type { Definition, Observed, Survey } from '../state/objects.ts'
 import type { ClientPlace, Site } from '../state/sites.ts'
 
 /** All that an operation is planned from. Plain values: the same situation gives the same plan. */

@@ -1,6 +1,14 @@
 import type { ConfigFile, ReadyProbe, SecretFile } from '../compile/compiled.ts'
-import type { PowerVerb } from '../engine/contract.ts'
-import type { Area, Claim, Definition, InstanceObject, InstanceRef, NetworkObject, Point } from '../state/objects.ts'
+import type {
+  Area,
+  Claim,
+  Definition,
+  InstanceObject,
+  InstanceRef,
+  NetworkObject,
+  Point,
+  PowerVerb,
+} from '../state/objects.ts'
 
 /**
  * What an operation will do: every step, in order, with its reason and its undo. A document: it is shown, stored in the

@@ -105,3 +105,21 @@ export type Point = {
   /** Digest of the stack that wrote it. */
   readonly digest: string
 }
+
+export type PowerVerb = 'start' | 'stop' | 'kill' | 'pause' | 'resume'
+
+/** What a site could tell before a launch. */
+export type Survey = {
+  /** Image aliases that can be launched, with their fingerprints. */
+  readonly images: Readonly<Record<string, string>>
+  readonly outside: boolean
+  readonly services_network: boolean
+  readonly pool: {
+    readonly name: string
+    readonly driver: string
+    readonly free_bytes: number
+    readonly total_bytes: number
+  }
+  /** Milliseconds that the site's clock is ahead of ours (negative: behind), as far as its answers tell; resolution about a second. */
+  readonly clock_ahead_ms: number
+}

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { leftovers } from '../lab/leftovers.ts'
+
+/**
+ * All tests, first those that need nothing, then those on the lab; ends with `N passed, N failed`, counted from what ran.
+ * A test that was skipped, and a lab that is still there afterwards, count as failed: here everything has to run.
+ */
+const root = join(import.meta.dirname, '..')
+const results = join(root, '.results')
+rmSync(results, { recursive: true, force: true })
+mkdirSync(results)
+
+type Results = {
+  readonly numTotalTests: number
+  readonly numPassedTests: number
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message?: string
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
+  }[]
+}
+
+let passed = 0
+const failed: string[] = []
+for (const project of ['unit', 'lab']) {
+  console.log(`\n== ${project} tests`)
+  const file = join(results, `${project}.json`)
+  const exit = await vitest(project, file)
+  const before = failed.length
+  const found = read(file)
+  if (found === undefined || found.numTotalTests === 0) failed.push(`${project}: no test ran`)
+  else {
+    passed += found.numPassedTests
+    for (const each of found.testResults) {
+      for (const one of each.assertionResults)
+        if (one.status !== 'passed') failed.push(`${project}: ${one.fullName} (${one.status})`)
+      if (each.status !== 'passed' && each.assertionResults.every((one) => one.status === 'passed'))
+        failed.push(`${project}: ${each.name} (${each.message ?? 'did not load'})`)
+    }
+  }
+  if (exit !== 0 && failed.length === before) failed.push(`${project}: the runner ended with ${exit}`)
+}
+const left = await leftovers()
+if (left.length === 0) passed++
+else failed.push(...left.map((each) => `left behind: ${each}`))
+
+for (const each of failed) console.log(`failed: ${each}`)
+console.log(`${passed} passed, ${failed.length} failed`)
+process.exitCode = failed.length === 0 ? 0 : 1
+
+function vitest(project: string, file: string): Promise<number> {
+  const args = [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+  ]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)))
+}
+
+function read(file: string): Results | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Results
+  } catch {
+    return undefined
+  }
+}
