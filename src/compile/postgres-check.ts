@@ -3,7 +3,7 @@ const USER = 'lifeboat_check'
 const DATABASE = 'postgres'
 
 /**
- * A check by HAProxy that only a primary passes: log in, ask `pg_is_in_recovery()`, want `f`, say good bye.
+ * A check by HAProxy that only a primary passes: log in, ask `pg_is_in_recovery()`, want `f`.
  *
  * Messages of the PostgreSQL frontend/backend protocol 3.0, in hex (PostgreSQL manual, "Message Formats"). A password
  * request, an error or a server that is still starting never answers ReadyForQuery, so the check fails there.
@@ -14,10 +14,14 @@ export function isPostgresPrimary(): readonly string[] {
     '  tcp-check connect',
     `  tcp-check send-binary ${startup()} comment "log in as ${USER}"`,
     `  tcp-check expect binary ${READY_IDLE} comment "ready for a query"`,
-    `  tcp-check send-binary ${message('Q', `${hex('select pg_is_in_recovery()')}00`)} comment "in recovery?"`,
+    `  tcp-check send-binary ${question()} comment "in recovery? and good bye"`,
     `  tcp-check expect binary ${ROW_FALSE} comment "no: the primary"`,
-    `  tcp-check send-binary ${message('X', '')} comment "good bye"`,
   ]
+}
+
+/** With the question goes the good bye: a standby then closes after its `t`, and the check fails without waiting. */
+function question(): string {
+  return `${message('Q', `${hex('select pg_is_in_recovery()')}00`)}${message('X', '')}`
 }
 
 /** ReadyForQuery, 5 bytes, `I`: not in a transaction. */
