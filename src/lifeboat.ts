@@ -7,12 +7,12 @@ import { EngineError } from './engine/error.ts'
 import { abort, execute, pastNoReturn, type Watcher } from './execute/execute.ts'
 import { fold, type JournalEvent, type Outcome } from './execute/journal.ts'
 import type { Outside, World } from './execute/world.ts'
-import { systemClock } from './lib/clock.ts'
+import type { Clock } from './lib/clock.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
 import { planReplicate } from './operations/replicate.ts'
-import type { Situation, SiteView } from './operations/situation.ts'
+import type { SiteView, Situation } from './operations/situation.ts'
 import type { Finding, Plan, Planned } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { type Report, reportOf } from './report/report.ts'
@@ -30,6 +30,7 @@ export type Lifeboat = {
   readonly engines: ReadonlyMap<string, Engine>
   readonly outside: Outside
   readonly store: Store
+  readonly clock: Clock
   /** Who decides, for the record: `root@ops`. */
   readonly by: string
 }
@@ -82,47 +83,74 @@ export type Ran = { readonly operation: string; readonly outcome: Outcome; reado
 /** Executes a plan as it stands, with a journal. */
 export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher): Promise<Ran> {
   const operation = `${planned.made_at.replaceAll(/[-:]/g, '').slice(0, 15)}-${planned.verb}-${planned.stack}-${randomBytes(2).toString('hex')}`
-  using _lock = lifeboat.store.lock(planned.stack)
-  const journal = journalOf(lifeboat, operation)
-  journal.append({ type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned })
-  const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
-  return { operation, outcome, report: report(lifeboat, operation) }
+  return locked(lifeboat, planned, async () => {
+    const journal = journalOf(lifeboat, operation)
+    journal.append({ type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned })
+    const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
+    return { operation, outcome, report: report(lifeboat, operation) }
+  })
 }
 
 /** Goes on with an operation whose controller died, or that is stuck past its point of no return. */
 export async function resume(lifeboat: Lifeboat, operation: string, watch: Watcher): Promise<Ran> {
   const { plan: planned } = opened(lifeboat, operation)
-  using _lock = lifeboat.store.lock(planned.stack)
-  const journal = journalOf(lifeboat, operation)
-  journal.append({ type: 'resumed', at: new Date().toISOString(), by: lifeboat.by })
-  const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
-  return { operation, outcome, report: report(lifeboat, operation) }
+  return locked(lifeboat, planned, async () => {
+    const journal = journalOf(lifeboat, operation)
+    journal.append({ type: 'resumed', at: lifeboat.clock.now().toISOString(), by: lifeboat.by })
+    const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
+    return { operation, outcome, report: report(lifeboat, operation) }
+  })
 }
 
 /** Takes back what an operation did, where it has not passed its point of no return. */
-export async function unwindOperation(lifeboat: Lifeboat, operation: string, watch: Watcher): Promise<Ran | { readonly refused: readonly Finding[] }> {
+export async function unwindOperation(
+  lifeboat: Lifeboat,
+  operation: string,
+  watch: Watcher,
+): Promise<Ran | { readonly refused: readonly Finding[] }> {
   const { plan: planned, state } = opened(lifeboat, operation)
   if (pastNoReturn(planned, state)) {
-    return { refused: [{ level: 'error', what: `${operation} is past its point of no return`, hint: `lifeboat resume ${operation}`, needs: 'person' }] }
+    return {
+      refused: [
+        {
+          level: 'error',
+          what: `${operation} is past its point of no return`,
+          hint: `lifeboat resume ${operation}`,
+          needs: 'person',
+        },
+      ],
+    }
   }
-  using _lock = lifeboat.store.lock(planned.stack)
-  const outcome = await abort(planned, worldOf(lifeboat, planned), journalOf(lifeboat, operation), lifeboat.by, watch)
-  return { operation, outcome, report: report(lifeboat, operation) }
+  return locked(lifeboat, planned, async () => {
+    const outcome = await abort(planned, worldOf(lifeboat, planned), journalOf(lifeboat, operation), lifeboat.by, watch)
+    return { operation, outcome, report: report(lifeboat, operation) }
+  })
 }
 
 export function report(lifeboat: Pick<Lifeboat, 'store'>, operation: string): Report {
   return reportOf(eventsOf(lifeboat, operation))
 }
 
-export async function status(lifeboat: Lifeboat, stack: string, now: Date): Promise<Status | { readonly refused: readonly Finding[] }> {
+export async function status(
+  lifeboat: Lifeboat,
+  stack: string,
+  now: Date,
+): Promise<Status | { readonly refused: readonly Finding[] }> {
   const situation = await lookByName(lifeboat, stack, 'active', now)
   return 'refused' in situation ? situation : statusOf(situation)
 }
 
 /** Complete points of a stack at every site that answers and has any. */
-export async function points(lifeboat: Lifeboat, stack: string): Promise<readonly { readonly site: string; readonly list: readonly Point[] }[]> {
-  const claims = await Promise.all([...lifeboat.engines].map(async ([site, engine]) => ({ site, claim: await engine.readClaim(stack) })))
-  return claims.flatMap(({ site, claim }) => (claim === undefined || claim.claim.points.length === 0 ? [] : [{ site, list: claim.claim.points }]))
+export async function points(
+  lifeboat: Lifeboat,
+  stack: string,
+): Promise<readonly { readonly site: string; readonly list: readonly Point[] }[]> {
+  const claims = await Promise.all(
+    [...lifeboat.engines].map(async ([site, engine]) => ({ site, claim: await engine.readClaim(stack) })),
+  )
+  return claims.flatMap(({ site, claim }) =>
+    claim === undefined || claim.claim.points.length === 0 ? [] : [{ site, list: claim.claim.points }],
+  )
 }
 
 /**
@@ -137,10 +165,16 @@ export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): P
   if (claim === undefined || records === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
   const instance = { area: { kind: 'stack', stack: planned.stack } as const, name: records.machine }
   const listed = await engineOf(lifeboat, claim.site).exec(instance, ['/bin/sh', '-c', records.command], 60)
-  if (listed.exit !== 0) throw new Error(`the records command of ${planned.stack} failed in ${records.machine}: ${listed.stderr.trim()}`)
+  if (listed.exit !== 0)
+    throw new Error(`the records command of ${planned.stack} failed in ${records.machine}: ${listed.stderr.trim()}`)
   const held = new Set(listed.stdout.split('\n').map((line) => line.trim()))
-  const loss = compareLoss(parseAcknowledged(await readFile(file, 'utf8')), held, planned.point.taken_at, planned.made_at)
-  await journalOf(lifeboat, ran.operation).append({ type: 'loss', at: new Date().toISOString(), loss })
+  const loss = compareLoss(
+    parseAcknowledged(await readFile(file, 'utf8')),
+    held,
+    planned.point.taken_at,
+    planned.made_at,
+  )
+  await journalOf(lifeboat, ran.operation).append({ type: 'loss', at: lifeboat.clock.now().toISOString(), loss })
   return { ...ran, report: report(lifeboat, ran.operation) }
 }
 
@@ -151,9 +185,18 @@ export async function stacks(lifeboat: Lifeboat): Promise<readonly string[]> {
 }
 
 /** The situation of a stack whose definition is held at a site: there is no need for the file or for the machine it was on. */
-async function lookByName(lifeboat: Lifeboat, name: string, prefer: 'active' | 'standby', now: Date): Promise<Situation | { readonly refused: readonly Finding[] }> {
-  const seen = await Promise.all(lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, name)) })))
-  const claims = seen.flatMap((each) => (each.answer?.observed.claim === undefined ? [] : [each.answer.observed.claim.claim]))
+async function lookByName(
+  lifeboat: Lifeboat,
+  name: string,
+  prefer: 'active' | 'standby',
+  now: Date,
+): Promise<Situation | { readonly refused: readonly Finding[] }> {
+  const seen = await Promise.all(
+    lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, name)) })),
+  )
+  const claims = seen.flatMap((each) =>
+    each.answer?.observed.claim === undefined ? [] : [each.answer.observed.claim.claim],
+  )
   const ranked = [...claims].sort((a, b) => Number(b.role === prefer) - Number(a.role === prefer) || b.epoch - a.epoch)
   const definition = ranked.find((claim) => claim.definition !== undefined)?.definition
   if (definition === undefined) {
@@ -162,8 +205,14 @@ async function lookByName(lifeboat: Lifeboat, name: string, prefer: 'active' | '
       refused: [
         {
           level: 'error',
-          what: claims.length === 0 ? `no site that answers knows a stack "${name}"` : `${name} was never deployed to the end`,
-          hint: silent.length > 0 ? `silent: ${silent.join('; ')}` : `stacks: ${(await stacks(lifeboat)).join(', ') || 'none'}`,
+          what:
+            claims.length === 0
+              ? `no site that answers knows a stack "${name}"`
+              : `${name} was never deployed to the end`,
+          hint:
+            silent.length > 0
+              ? `silent: ${silent.join('; ')}`
+              : `stacks: ${(await stacks(lifeboat)).join(', ') || 'none'}`,
           needs: 'change',
         },
       ],
@@ -174,20 +223,31 @@ async function lookByName(lifeboat: Lifeboat, name: string, prefer: 'active' | '
 }
 
 async function look(lifeboat: Lifeboat, stack: Stack, definition: Definition, now: Date): Promise<Situation> {
-  const seen = await Promise.all(lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, stack.name)) })))
+  const seen = await Promise.all(
+    lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, stack.name)) })),
+  )
   return situationOf(lifeboat, stack, definition, now, seen)
 }
 
 type Seen = Pick<SiteView, 'site' | 'answer' | 'silence'>
 
-function situationOf(lifeboat: Lifeboat, stack: Stack, definition: Definition, now: Date, seen: readonly Seen[]): Situation {
+function situationOf(
+  lifeboat: Lifeboat,
+  stack: Stack,
+  definition: Definition,
+  now: Date,
+  seen: readonly Seen[],
+): Situation {
   return {
     now,
     by: lifeboat.by,
     stack,
     definition,
     clients: lifeboat.sites.clients,
-    sites: seen.map((each) => ({ ...each, compiled: compile(stack, { site: each.site.name, services: each.site.services }) })),
+    sites: seen.map((each) => ({
+      ...each,
+      compiled: compile(stack, { site: each.site.name, services: each.site.services }),
+    })),
   }
 }
 
@@ -202,9 +262,19 @@ async function ask(lifeboat: Lifeboat, site: string, stack: string): Promise<Pic
   }
 }
 
+/** One writer per stack on this machine; another one is told who it is. */
+async function locked<T>(lifeboat: Lifeboat, planned: Plan, work: () => Promise<T>): Promise<T> {
+  const lock = await lifeboat.store.lock(planned.stack, planned.verb)
+  try {
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
 function worldOf(lifeboat: Lifeboat, planned: Plan): World {
   return {
-    clock: systemClock,
+    clock: lifeboat.clock,
     engine: (site) => engineOf(lifeboat, site),
     outside: lifeboat.outside,
     secrets: async (wanted, from) => {
@@ -213,17 +283,26 @@ function worldOf(lifeboat: Lifeboat, planned: Plan): World {
         return Promise.all(
           wanted.map(async (secret) => {
             const read = await engine.exec(from.instance, ['cat', secret.path], 15)
-            if (read.exit !== 0) throw new EngineError('not-found', from.site, `read ${secret.path}`, `${from.instance.name} has no ${secret.path}`)
+            if (read.exit !== 0)
+              throw new EngineError(
+                'not-found',
+                from.site,
+                `read ${secret.path}`,
+                `${from.instance.name} has no ${secret.path}`,
+              )
             return { path: secret.path, content: read.stdout }
           }),
         )
       }
-      const definition = planned.steps.flatMap((step) => (step.action.do === 'definition' ? [step.action.definition] : []))[0]
+      const definition = planned.steps.flatMap((step) =>
+        step.action.do === 'definition' ? [step.action.definition] : [],
+      )[0]
       const stack = definition === undefined ? undefined : stackOf(definition.text, definition.file)
       return Promise.all(
         wanted.map(async (secret) => {
           const file = stack?.secrets.find((each) => each.name === secret.secret)?.file
-          if (file === undefined || definition === undefined) throw new Error(`plan names a secret "${secret.secret}" that its stack file has not`)
+          if (file === undefined || definition === undefined)
+            throw new Error(`plan names a secret "${secret.secret}" that its stack file has not`)
           return { path: secret.path, content: await readFile(resolve(dirname(definition.file), file), 'utf8') }
         }),
       )
@@ -253,7 +332,12 @@ async function defined(text: string, file: string, stack: Stack): Promise<Defini
 }
 
 function missingSecret(file: string, secret: { readonly name: string; readonly file: string }): Finding {
-  return { level: 'error', what: `secret "${secret.name}" cannot be read: ${resolve(dirname(file), secret.file)}`, hint: 'put certificate chain and key there, readable by you only', needs: 'change' }
+  return {
+    level: 'error',
+    what: `secret "${secret.name}" cannot be read: ${resolve(dirname(file), secret.file)}`,
+    hint: 'put certificate chain and key there, readable by you only',
+    needs: 'change',
+  }
 }
 
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex')

@@ -16,7 +16,9 @@ export function abortCommand(): Command {
       try {
         const state = lifeboat.store.list().includes(operation) ? fold(eventsOf(lifeboat, operation)) : undefined
         if (state?.plan === undefined || (state.ended !== undefined && state.ended.outcome !== 'stuck')) {
-          console.error(`lifeboat: ${state?.plan === undefined ? `there is no operation "${operation}"` : `${operation} has ended: ${state.ended?.outcome}`}`)
+          console.error(
+            `lifeboat: ${state?.plan === undefined ? `there is no operation "${operation}"` : `${operation} has ended: ${state.ended?.outcome}`}`,
+          )
           process.exitCode = exit.problems
           return
         }

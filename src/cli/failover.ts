@@ -9,7 +9,10 @@ export function failoverCommand(): Command {
     .option('--to <site>', 'where to (default: the standby)')
     .option('--point <name>', 'launch this point instead of the newest complete one')
     .option('--site-is-down <site...>', 'your word that a silent site is down; silence alone is not enough', [])
-    .option('--acknowledged <file>', 'JSON lines {ref, acked_at} of writes that clients were told were accepted, to measure the loss')
+    .option(
+      '--acknowledged <file>',
+      'JSON lines {ref, acked_at} of writes that clients were told were accepted, to measure the loss',
+    )
     .option('--json', 'the report as JSON')
     .action(
       async (
@@ -23,7 +26,9 @@ export function failoverCommand(): Command {
           { verb: 'failover', stack, to: options.to, point: options.point, down: options.siteIsDown },
           {
             ...(options.json === undefined ? {} : { json: options.json }),
-            ...(acknowledged === undefined ? {} : { after: (lifeboat, ran) => measureLoss(lifeboat, ran, acknowledged) }),
+            ...(acknowledged === undefined
+              ? {}
+              : { after: (lifeboat, ran) => measureLoss(lifeboat, ran, acknowledged) }),
           },
         )
       },

@@ -17,7 +17,10 @@ import { statusCommand } from './status.ts'
 
 const program = new Command('lifeboat')
   .description('Brings a whole application stack up at another site, and drills that.')
-  .option('--sites <file>', 'site file (default: $LIFEBOAT_SITES, ./sites.yaml, /etc/lifeboat/sites.yaml, or that of a running lab)')
+  .option(
+    '--sites <file>',
+    'site file (default: $LIFEBOAT_SITES, ./sites.yaml, /etc/lifeboat/sites.yaml, or that of a running lab)',
+  )
   .option('--state <dir>', 'where journals and reports are kept (default: $LIFEBOAT_STATE, or the system state folder)')
   .showSuggestionAfterError()
   .exitOverride()

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
 import { openEngine } from '../engine/open.ts'
+import { systemClock } from '../lib/clock.ts'
 import type { Lifeboat } from '../lifeboat.ts'
 import { openOutside } from '../outside/open.ts'
 import { parseSites, type Sites } from '../state/sites.ts'
@@ -28,6 +29,7 @@ export function openLifeboat(command: Command): Lifeboat {
     engines: new Map(sites.sites.map((site) => [site.name, openEngine(site, sites, dirname(file))])),
     outside: openOutside(sites, dirname(file)),
     store: openState(command),
+    clock: systemClock,
     by: `${userInfo().username}@${hostname()}`,
   }
 }
@@ -44,17 +46,25 @@ export function decidedAt(): Date {
 }
 
 export function siteFile(asked: string | undefined): string {
-  const candidates = asked !== undefined ? [asked] : [process.env['LIFEBOAT_SITES'], 'sites.yaml', '/etc/lifeboat/sites.yaml', '/run/lifeboat-lab/sites.yaml']
+  const candidates =
+    asked !== undefined
+      ? [asked]
+      : [process.env['LIFEBOAT_SITES'], 'sites.yaml', '/etc/lifeboat/sites.yaml', '/run/lifeboat-lab/sites.yaml']
   const found = candidates.find((file) => file !== undefined && existsSync(file))
   if (found === undefined) {
-    throw new SitesProblems(asked === undefined ? 'no site file: name one with --sites FILE, or bring up the lab with lifeboat lab up' : `there is no site file ${asked}`)
+    throw new SitesProblems(
+      asked === undefined
+        ? 'no site file: name one with --sites FILE, or bring up the lab with lifeboat lab up'
+        : `there is no site file ${asked}`,
+    )
   }
   return resolve(found)
 }
 
 export function readSites(file: string): Sites {
   const { sites, problems } = parseSites(readFileSync(file, 'utf8'))
-  if (sites === undefined) throw new SitesProblems(problems.map((each) => `${file}:${each.line}:${each.column}: ${each.what}`).join('\n'))
+  if (sites === undefined)
+    throw new SitesProblems(problems.map((each) => `${file}:${each.line}:${each.column}: ${each.what}`).join('\n'))
   return sites
 }
 
@@ -62,8 +72,15 @@ export function readSites(file: string): Sites {
 function enter(sites: Sites, file: string): void {
   const netns = sites.management?.netns
   if (netns === undefined) return
-  if (!existsSync(netns)) throw new SitesProblems(`${file}: the management namespace ${netns} does not exist${file.startsWith('/run/lifeboat-lab/') ? ': is the lab up?' : ''}`)
+  if (!existsSync(netns))
+    throw new SitesProblems(
+      `${file}: the management namespace ${netns} does not exist${file.startsWith('/run/lifeboat-lab/') ? ': is the lab up?' : ''}`,
+    )
   if (statSync(netns).ino === statSync('/proc/self/ns/net').ino) return
   const env = { ...process.env, LIFEBOAT_DECIDED_AT: decidedAt().toISOString() }
-  process.execve?.('/usr/bin/nsenter', ['nsenter', `--net=${netns}`, '--', process.execPath, ...process.execArgv, ...process.argv.slice(1)], env)
+  process.execve?.(
+    '/usr/bin/nsenter',
+    ['nsenter', `--net=${netns}`, '--', process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    env,
+  )
 }

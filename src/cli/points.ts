@@ -22,7 +22,9 @@ export function pointsCommand(): Command {
           for (const point of list) {
             const age = seconds(Date.now() - Date.parse(point.taken_at))
             const how = point.incremental ? 'incremental' : 'whole'
-            console.log(`  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${bytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}`)
+            console.log(
+              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${bytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}`,
+            )
           }
         }
       } finally {

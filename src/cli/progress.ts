@@ -21,7 +21,9 @@ export function progress(plan: Plan, quiet: boolean): { readonly watch: Watcher;
     clear()
     const from = started.get(id)
     const took = from === undefined ? '' : seconds(Date.parse(at) - from)
-    console.log(`  ${seconds(Date.parse(at) - decided).padStart(8)}  ${mark} ${id.padEnd(32)} ${took.padStart(8)}${text === '' ? '' : `  ${text}`}`)
+    console.log(
+      `  ${seconds(Date.parse(at) - decided).padStart(8)}  ${mark} ${id.padEnd(32)} ${took.padStart(8)}${text === '' ? '' : `  ${text}`}`,
+    )
     started.delete(id)
     running()
   }

@@ -14,7 +14,9 @@ export function reportCommand(): Command {
       const store = openState(command)
       const id = operation ?? store.list().at(-1)
       if (id === undefined || !store.list().includes(id)) {
-        console.error(id === undefined ? 'lifeboat: no operation was run from here' : `lifeboat: there is no operation "${id}"`)
+        console.error(
+          id === undefined ? 'lifeboat: no operation was run from here' : `lifeboat: there is no operation "${id}"`,
+        )
         process.exitCode = exit.problems
         return
       }

@@ -7,7 +7,11 @@ import { decidedAt, openLifeboat } from './open.ts'
 import { progress } from './progress.ts'
 
 /** Plans, executes and reports one verb; the exit code says how it ended. */
-export async function runVerb(command: Command, request: Request, options: { readonly json?: boolean; readonly after?: (lifeboat: Lifeboat, ran: Ran) => Promise<Ran> }): Promise<void> {
+export async function runVerb(
+  command: Command,
+  request: Request,
+  options: { readonly json?: boolean; readonly after?: (lifeboat: Lifeboat, ran: Ran) => Promise<Ran> },
+): Promise<void> {
   const lifeboat = openLifeboat(command)
   try {
     const planned = await plan(lifeboat, request, decidedAt())

@@ -277,6 +277,7 @@ function firstClaim(situation: Situation, view: SiteView): Claim {
     peer: situation.stack.protect?.standby,
     decided: { by: situation.by, at: situation.now.toISOString(), why: `first deploy at ${view.site.name}` },
     points: [],
+    launched: undefined,
     definition: undefined,
   }
 }

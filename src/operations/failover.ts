@@ -1,9 +1,9 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
-import type { Claim, Point } from '../state/objects.ts'
+import type { Claim, ObservedInstance, Point } from '../state/objects.ts'
 import { fence } from './fence.ts'
 import { ingress, notTested, touchPoints } from './ingress.ts'
-import { launch, type Origin, statefulOf, withoutMissing } from './launch.ts'
+import { launch, type Origin, start, statefulOf, withoutMissing } from './launch.ts'
 import { keepArea, keptName, stackArea } from './naming.ts'
 import { instanceObject } from './objects.ts'
 import { preparedObjects } from './replicate.ts'
@@ -28,10 +28,17 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
   if (claimed === undefined || view.answer === undefined)
     return refuse(`${view.site.name} has no claim for ${stack.name}: nothing was ever replicated there`)
   const claim = claimed.claim
+  if (claim.role === 'active' && claim.launched !== undefined) return planOn(situation, view, claim)
   if (claim.role !== 'standby')
     return refuse(
       `${view.site.name} is ${claim.role} for ${stack.name} (epoch ${claim.epoch})`,
-      claim.role === 'active' ? 'it is launched there already' : 'its copy is older than the active one',
+      claim.role === 'active' ? 'it runs there already' : 'its copy is older than the active one',
+    )
+  const remains = launched(view).map((each) => each.object.name)
+  if (remains.length > 0)
+    return refuse(
+      `${view.site.name} still has instances of an earlier launch: ${remains.join(', ')}`,
+      `remove them first: lifeboat destroy ${stack.name} --site ${view.site.name} removes everything there, points included`,
     )
 
   const point = pointOf(claim, request.point)
@@ -58,6 +65,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
     ...claim,
     role: 'active',
     epoch,
+    launched: point?.name,
     decided: { by: situation.by, at: situation.now.toISOString(), why: fenced.why },
   }
   const take = step(
@@ -92,9 +100,50 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
   }
 }
 
+/**
+ * The claim was taken and the launch did not end: another controller, without the journal, goes on from what it sees. What
+ * is there is never made again, as it may have taken writes.
+ */
+function planOn(situation: Situation, view: SiteView, claim: Claim): Planned {
+  const findings = lacks(situation, view)
+  if (findings.some(isError)) return { refused: findings }
+  const point = claim.points.find((each) => each.name === claim.launched)
+  const area = stackArea(situation.stack.name)
+  const there = new Map(launched(view).map((each) => [each.object.name, each.power]))
+  const origins = originsOf(situation, view, point, new Set(there.keys()))
+  if ('refused' in origins) return origins
+  const starts = view.compiled.instances
+    .filter((instance) => there.has(instance.name) && there.get(instance.name) !== 'running')
+    .flatMap((instance) => start(view, area, instance))
+  return {
+    plan: {
+      verb: 'failover',
+      stack: situation.stack.name,
+      made_at: situation.now.toISOString(),
+      summary: `${situation.stack.name} is active at ${view.site.name} under epoch ${claim.epoch}: bring up what is missing (${[...origins.make.keys(), ...starts.map((each) => each.id)].join(' ') || 'nothing'})`,
+      steps: withoutMissing([
+        ...launch({ view, area, make: origins.make, after: [] }),
+        ...starts,
+        ...ingress(situation, view, area, false),
+      ]),
+      touches: touchPoints(situation, view),
+      not_tested: notTested(situation),
+      point,
+      findings,
+    },
+  }
+}
+
+const launched = (view: SiteView): readonly ObservedInstance[] =>
+  view.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
+
 function standbyView(situation: Situation, to: string | undefined): SiteView | undefined {
   if (to !== undefined) return viewOf(situation, to)
-  return situation.sites.find((view) => view.answer?.observed.claim?.claim.role === 'standby')
+  const claims = (role: Claim['role']) =>
+    situation.sites.filter((view) => view.answer?.observed.claim?.claim.role === role)
+  return (
+    claims('standby')[0] ?? claims('active').find((view) => view.answer?.observed.claim?.claim.launched !== undefined)
+  )
 }
 
 function noStandby(situation: Situation, to: string | undefined): Planned {
@@ -189,6 +238,7 @@ function originsOf(
   situation: Situation,
   view: SiteView,
   point: Point | undefined,
+  there: ReadonlySet<string> = new Set(),
 ): { readonly make: ReadonlyMap<string, Origin> } | Extract<Planned, { refused: unknown }> {
   const { stack } = situation
   const area = stackArea(stack.name)
@@ -200,6 +250,7 @@ function originsOf(
   const make = new Map<string, Origin>()
   const lost: string[] = []
   for (const machine of statefulOf(view)) {
+    if (there.has(machine.name)) continue
     const name = keptName(machine.name, point?.name ?? '')
     if (!keep.has(name)) lost.push(name)
     make.set(machine.name, {
@@ -214,6 +265,7 @@ function originsOf(
       'choose another point: --point NAME',
     ) as Extract<Planned, { refused: unknown }>
   for (const { instance, object } of preparedObjects(situation, view)) {
+    if (there.has(instance.name)) continue
     const full = instanceObject(instance, area, view, situation.definition.secrets)
     const ready = replica.get(object.name) === object.digest
     if (!ready && instance.kind === 'appliance') {

@@ -116,6 +116,7 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
       peer: active.site.name,
       decided: { by: situation.by, at: situation.now.toISOString(), why: `standby of ${active.site.name}` },
       points: claim?.claim.points ?? [],
+      launched: undefined,
       definition: situation.definition,
     }
     steps.push(

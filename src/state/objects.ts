@@ -78,6 +78,8 @@ export type Claim = {
   readonly decided: { readonly by: string; readonly at: string; readonly why: string }
   /** Complete points at this site, newest first. */
   readonly points: readonly Point[]
+  /** The point that the active stack was launched from; undefined where it was deployed. */
+  readonly launched: string | undefined
   /** The stack file that the site would launch, and where it came from. */
   readonly definition: Definition | undefined
 }
