@@ -51,6 +51,10 @@ export function up(options: UpOptions = {}): Promise<LabState> {
     await Promise.all([ensureNetwork(), ensurePki()])
     await shapeWan(before?.wan.rate ?? topology.wan_rate)
 
+    if (before !== undefined && before.labNodeRootfs !== images.labNodeRootfs) {
+      log('nodes: their root file system was built anew, they are started again with it')
+      await stopHosts(before)
+    }
     log(`nodes: ${nodeNames.join(', ')}`)
     const nodes = Object.fromEntries(
       await Promise.all(
@@ -252,6 +256,16 @@ async function ensureSite(
     await importImage(site, image)
     log(`site ${site}: image ${image.alias}`)
   }
+}
+
+/** An image that is no longer wanted has been removed from the cache, and with it the root of the nodes made from it. */
+async function stopHosts(state: LabState): Promise<void> {
+  await Promise.all(
+    nodeNames.map(async (node) => {
+      const init = state.nodes[node]
+      if (init !== undefined && !isSite(node) && isAlive(init)) await killNode(node, init)
+    }),
+  )
 }
 
 /** Waits for all, also after one has failed: the lock is held as long as anything is at work. */

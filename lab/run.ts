@@ -48,6 +48,8 @@ export function attempt(argv: readonly string[], options: RunOptions = {}): Prom
 /** Something about the lab that went wrong outside this program; the message says what, where and what to do. */
 export class LabError extends Error {
   override readonly name = 'LabError'
+  /** Says to the CLI that the message is meant for a person. */
+  readonly code = 'lab'
 }
 
 /** Polls until `probe` gives a value; fails with `what` and the last failure when `limit_ms` is over. */
