@@ -51,10 +51,6 @@ export function up(options: UpOptions = {}): Promise<LabState> {
     await Promise.all([ensureNetwork(), ensurePki()])
     await shapeWan(before?.wan.rate ?? topology.wan_rate)
 
-    if (before !== undefined && before.labNodeRootfs !== images.labNodeRootfs) {
-      log('nodes: their root file system was built anew, they are started again with it')
-      await stopHosts(before)
-    }
     log(`nodes: ${nodeNames.join(', ')}`)
     const nodes = Object.fromEntries(
       await Promise.all(
@@ -236,7 +232,12 @@ export function returnDaemon(site: SiteName): Promise<void> {
 
 async function ensureNode(node: NodeName, before: LabState | undefined, labNodeRootfs: string): Promise<ProcessId> {
   const init = before?.nodes[node]
-  return init !== undefined && isAlive(init) ? init : startNode(node, labNodeRootfs)
+  if (init !== undefined && isAlive(init)) {
+    // An image that is no longer wanted is removed from the cache, and with it the root of the nodes made from it.
+    if (existsSync(`/proc/${init.pid}/root/usr/bin/env`)) return init
+    await killNode(node, init)
+  }
+  return startNode(node, labNodeRootfs)
 }
 
 async function ensureSite(
@@ -256,16 +257,6 @@ async function ensureSite(
     await importImage(site, image)
     log(`site ${site}: image ${image.alias}`)
   }
-}
-
-/** An image that is no longer wanted has been removed from the cache, and with it the root of the nodes made from it. */
-async function stopHosts(state: LabState): Promise<void> {
-  await Promise.all(
-    nodeNames.map(async (node) => {
-      const init = state.nodes[node]
-      if (init !== undefined && !isSite(node) && isAlive(init)) await killNode(node, init)
-    }),
-  )
 }
 
 /** Waits for all, also after one has failed: the lock is held as long as anything is at work. */
