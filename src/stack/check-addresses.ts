@@ -1,4 +1,4 @@
-import { formatPrefix, parseAddress } from './ipv4.ts'
+import { contains, formatPrefix, lastOf, parseAddress } from '../lib/ip.ts'
 import { suggest } from './nearest.ts'
 import { clip } from './problems-of-schema.ts'
 import { splitAddress } from './resolve.ts'
@@ -21,11 +21,12 @@ export function checkAddresses(view: View, report: Report): void {
       continue
     }
     checkLeg(view, place, instance, segment, report)
-    const address = parseAddress(text)
-    if (address === undefined) {
-      report('error', at, `"${clip(text)}" is not an IPv4 address`, 'such as 10.10.2.50')
+    const parsed = parseAddress(text)
+    if (!parsed.ok) {
+      report('error', at, clip(parsed.why, 160), 'such as 10.10.2.50')
       continue
     }
+    const address = parsed.value
     const other = taken.get(address)
     if (other !== undefined)
       report('error', at, `address ${text} is taken twice: ${clip(other)} has it`, 'choose another one')
@@ -33,10 +34,11 @@ export function checkAddresses(view: View, report: Report): void {
     const prefix = view.prefixes.get(segment)
     if (prefix === undefined) continue
     const name = `${formatPrefix(prefix)} of segment "${segment}"`
-    if (address < prefix.first || address > prefix.last) {
-      report('error', at, `address ${text} is outside ${name}`, undefined)
-    } else if (prefix.length < 31 && (address === prefix.first || address === prefix.last)) {
-      const kind = address === prefix.first ? 'network' : 'broadcast'
+    const last = lastOf(prefix)
+    if (!contains(prefix, address)) {
+      report('error', at, `address ${text} is outside ${name}`, 'choose one inside')
+    } else if (address === prefix.network || address === last) {
+      const kind = address === prefix.network ? 'network' : 'broadcast'
       report('error', at, `${text} is the ${kind} address of ${name}`, 'choose another one')
     }
   }
@@ -55,20 +57,40 @@ function checkLeg(view: View, place: string, instance: string, segment: string, 
     )
     return
   }
-  const group = view.instances.get(instance)
-  const legs = group !== undefined ? [view.file.machines[group]!.segment] : legsOf(view, instance)
-  if (group === undefined && own(view.file.appliances, instance) === undefined) {
+  const legs = placesOf(view, instance)
+  if (legs === undefined) {
     // Where something was left out the instance may be among it.
     if (!view.whole) return
-    const known = [...view.instances.keys(), ...names.appliance.declared]
-    report('error', at, `unknown machine or appliance "${clip(instance)}"`, instanceHint(view, instance, known), 'key')
+    const known = [...view.instances.keys(), ...names.appliance.declared, ...names.central.declared]
+    report(
+      'error',
+      at,
+      `unknown machine, appliance or central service "${clip(instance)}"`,
+      instanceHint(view, instance, known),
+      'key',
+    )
   } else if (!legs.includes(segment)) {
-    report('error', at, `${clip(instance)} is not in segment "${clip(segment)}"`, `it is in ${legs.join(', ')}`, 'key')
+    report(
+      'error',
+      at,
+      `${clip(instance)} is not in segment "${clip(segment)}"`,
+      legs.length === 0 ? undefined : `it is in ${legs.slice(0, 8).map(clip).join(', ')}`,
+      'key',
+    )
   }
+}
+
+/** Segments in which something has an address; a central service has one wherever a NAT box reaches it from. */
+function placesOf(view: View, name: string): readonly string[] | undefined {
+  const group = view.instances.get(name)
+  if (group !== undefined) return [view.file.machines[group]!.segment]
+  if (own(view.file.appliances, name) !== undefined) return legsOf(view, name)
+  if (own(view.file.services, name) === undefined) return undefined
+  return Object.values(view.file.appliances).flatMap(({ nat }) => (nat?.reaches.includes(name) ? nat.inside : []))
 }
 
 function instanceHint(view: View, instance: string, known: readonly string[]): string | undefined {
   const count = own(view.file.machines, instance)?.count
   if (count !== undefined) return `there are ${count} machines "${instance}": name one of them, such as ${instance}1`
-  return suggest(instance, known, 'machines and appliances')
+  return suggest(instance, known, 'machines, appliances and central services')
 }

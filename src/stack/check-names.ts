@@ -3,7 +3,7 @@ import { clip } from './problems-of-schema.ts'
 import type { Path } from './source.ts'
 import { instancesOf, MAX_INSTANCES, type Report, type View } from './view.ts'
 
-const RULE = 'a DNS label: lower case letters, digits and hyphens, starting with a letter, 63 characters at most'
+const RULE = 'lower case letters, digits and hyphens, starting with a letter, 63 characters at most'
 /** Linux takes no longer name for an interface (IFNAMSIZ), and appliances call their legs after the segments. */
 const MAX_SEGMENT_NAME = 15
 /** Leaves room in the 63 characters of an Incus project for what goes before and after it. */
@@ -16,7 +16,7 @@ const WORDS = new Set(['anyone', 'localhost'])
 /** Names are DNS labels, and names that share the stack's DNS are given once. */
 export function checkNames(view: View, report: Report): void {
   const { file } = view
-  if (!isName(file.stack)) report('error', ['stack'], `"${clip(file.stack)}" is not ${RULE}`)
+  if (!isName(file.stack)) report('error', ['stack'], `"${clip(file.stack)}" is not a DNS label`, RULE)
   else if (file.stack.length > MAX_STACK_NAME) {
     report('error', ['stack'], `the stack's name is longer than ${MAX_STACK_NAME} characters`, 'choose a shorter one')
   }
@@ -49,7 +49,7 @@ function checkSegmentName(name: string, report: Report): void {
 }
 
 function checkLabel(name: string, at: Path, report: Report): boolean {
-  if (!isName(name)) report('error', at, `"${clip(name)}" is not ${RULE}`, undefined, 'key')
+  if (!isName(name)) report('error', at, `"${clip(name)}" is not a DNS label`, RULE, 'key')
   return isName(name)
 }
 

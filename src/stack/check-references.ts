@@ -3,13 +3,13 @@ import { clip } from './problems-of-schema.ts'
 import type { Path } from './source.ts'
 import type { Kind, Report, View } from './view.ts'
 
-const WORDS: Readonly<Record<Kind, { one: string; many: string }>> = {
-  segment: { one: 'segment', many: 'segments' },
-  machine: { one: 'machine', many: 'machines' },
-  appliance: { one: 'appliance', many: 'appliances' },
-  balanced: { one: 'service', many: 'services of load balancers' },
-  central: { one: 'central service', many: 'central services' },
-  secret: { one: 'secret', many: 'secrets' },
+const WORDS: Readonly<Record<Kind, { a: string; one: string; many: string }>> = {
+  segment: { a: 'a segment', one: 'segment', many: 'segments' },
+  machine: { a: 'a machine', one: 'machine', many: 'machines' },
+  appliance: { a: 'an appliance', one: 'appliance', many: 'appliances' },
+  balanced: { a: 'a service of a load balancer', one: 'service', many: 'services of load balancers' },
+  central: { a: 'a central service', one: 'central service', many: 'central services' },
+  secret: { a: 'a secret', one: 'secret', many: 'secrets' },
 }
 
 /**
@@ -22,7 +22,7 @@ export function checkReferences(view: View, report: Report): boolean {
     const { declared, any } = view.names[kind]
     if (any || declared.has(name)) return
     complete = false
-    report('error', at, `unknown ${WORDS[kind].one} "${clip(name)}"`, unknownHint(view, kind, name))
+    report('error', at, `unknown ${WORDS[kind].one} "${clip(name)}"`, unknownHint(view, [kind], name))
   }
   const referAll = (kind: Kind, list: readonly string[], at: Path) => {
     const seen = new Set<string>()
@@ -71,17 +71,17 @@ export function checkReferences(view: View, report: Report): boolean {
 }
 
 /** A suggestion; or what else has that name, as words of different kinds are easily mixed up. */
-export function unknownHint(view: View, kind: Kind, name: string): string | undefined {
+export function unknownHint(view: View, kinds: readonly Kind[], name: string): string | undefined {
+  const known = [...new Set(kinds.flatMap((kind) => [...view.names[kind].declared]))]
+  const noun = kinds.map((kind) => WORDS[kind].many).join(', ')
+  const suggestion = suggest(name, known, noun)
   for (const other of ['machine', 'balanced', 'central', 'segment', 'appliance'] as const) {
-    if (other !== kind && view.names[other].declared.has(name)) {
-      return `${name} is a ${WORDS[other].one}; ${suggestWords(view, kind, name)}`
+    if (!kinds.includes(other) && view.names[other].declared.has(name)) {
+      return [`${name} is ${WORDS[other].a}`, suggestion].join('; ')
     }
   }
   const group = view.instances.get(name)
-  if (group !== undefined) return `${name} is one of the machines "${group}": name the machines together`
-  return suggestWords(view, kind, name)
-}
-
-function suggestWords(view: View, kind: Kind, name: string): string {
-  return suggest(name, view.names[kind].declared, WORDS[kind].many) ?? ''
+  if (group !== undefined && kinds.includes('machine'))
+    return `${name} is one of the machines "${group}": name the machines together`
+  return suggestion
 }

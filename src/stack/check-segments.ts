@@ -1,4 +1,13 @@
-import { contains, formatPrefix, hostBitsSet, overlaps, type Prefix, parsePrefix, usableAddresses } from './ipv4.ts'
+import {
+  covers,
+  formatPrefix,
+  hostsOf,
+  lastOf,
+  overlaps,
+  type Prefix,
+  parsePrefix,
+  prefix as readPrefix,
+} from '../lib/ip.ts'
 import { clip } from './problems-of-schema.ts'
 import { legsOf, type Report, type View } from './view.ts'
 
@@ -23,16 +32,13 @@ export function checkSegments(view: View, report: Report): void {
 
 function checkPrefix(name: string, text: string, report: Report): Prefix | undefined {
   const at = ['segments', name]
-  const prefix = parsePrefix(text)
-  if (prefix === undefined) {
-    report('error', at, `"${clip(text)}" is not an IPv4 prefix`, 'such as 10.10.1.0/24')
+  const parsed = parsePrefix(text)
+  if (!parsed.ok) {
+    report('error', at, clip(parsed.why, 160), 'such as 10.10.1.0/24: four numbers, and how many bits are the network')
     return undefined
   }
-  if (hostBitsSet(text, prefix)) {
-    report('error', at, `host bits are set in ${text}`, `did you mean ${formatPrefix(prefix)}?`)
-  }
   for (const [special, words] of SPECIAL) {
-    if (overlaps(prefix, parsePrefix(special)!)) {
+    if (overlaps(parsed.value, readPrefix(special))) {
       report(
         'error',
         at,
@@ -42,21 +48,21 @@ function checkPrefix(name: string, text: string, report: Report): Prefix | undef
       return undefined
     }
   }
-  return prefix
+  return parsed.value
 }
 
 /** In order of their first address a segment can only overlap one that reaches further than all before it. */
 function checkOverlaps(segments: readonly { name: string; prefix: Prefix; order: number }[], report: Report): void {
   let furthest: (typeof segments)[number] | undefined
-  for (const segment of segments.toSorted((a, b) => a.prefix.first - b.prefix.first || a.order - b.order)) {
+  for (const segment of segments.toSorted((a, b) => a.prefix.network - b.prefix.network || a.order - b.order)) {
     if (furthest !== undefined && overlaps(furthest.prefix, segment.prefix)) {
       const [earlier, later] = furthest.order < segment.order ? [furthest, segment] : [segment, furthest]
       const how =
-        contains(later.prefix, earlier.prefix) && !contains(earlier.prefix, later.prefix) ? 'contains' : 'overlaps'
+        covers(later.prefix, earlier.prefix) && later.prefix.bits < earlier.prefix.bits ? 'contains' : 'overlaps'
       const what = `segment "${later.name}" (${formatPrefix(later.prefix)}) ${how} segment "${earlier.name}" (${formatPrefix(earlier.prefix)})`
       report('error', ['segments', later.name], what, 'give each segment a prefix of its own')
     }
-    if (furthest === undefined || segment.prefix.last > furthest.prefix.last) furthest = segment
+    if (furthest === undefined || lastOf(segment.prefix) > lastOf(furthest.prefix)) furthest = segment
   }
 }
 
@@ -75,14 +81,14 @@ function checkUse(view: View, report: Report): void {
     // The NAT box answers for each central service at an address of the segment.
     for (const segment of nat?.inside ?? []) use(segment).services += nat?.reaches.length ?? 0
   }
-  for (const [name, text] of Object.entries(view.file.segments)) {
+  for (const name of Object.keys(view.file.segments)) {
     const at = ['segments', name]
     const { machines, legs, services } = use(name)
-    const prefix = parsePrefix(text)
+    const prefix = view.prefixes.get(name)
     const needed = machines + legs + services
-    if (prefix !== undefined && needed > usableAddresses(prefix)) {
-      const parts = `${machines} machines, ${legs} appliance legs, ${services} service addresses`
-      const what = `segment "${clip(name)}" is too small: ${usableAddresses(prefix)} addresses for ${needed} (${parts})`
+    if (prefix !== undefined && needed > hostsOf(prefix).count) {
+      const parts = `machines: ${machines}, appliances: ${legs}, central services: ${services}`
+      const what = `segment "${clip(name)}" is too small: ${hostsOf(prefix).count} addresses for ${needed} (${parts})`
       report('error', at, what, `a /${smallestFor(needed)} is large enough`)
     }
     if (!view.whole) continue

@@ -1,3 +1,4 @@
+import { parseDuration_s } from '../lib/duration.ts'
 import type { BalancerCheck, Check, PortRange, Probe } from './stack.ts'
 
 /**
@@ -33,11 +34,10 @@ export function isFullName(text: string): boolean {
 export const duration: Form<number> = {
   noun: 'a duration',
   example: '30s',
-  pattern: /^\d{1,6}(s|m|h|d)$/,
+  pattern: /^(\d{1,6}[dhms])+$/,
   parse: (text) => {
-    const seconds =
-      Number(text.slice(0, -1)) * { s: 1, m: 60, h: 3600, d: 86400 }[text.slice(-1) as 's' | 'm' | 'h' | 'd']
-    return seconds >= 1 ? seconds : undefined
+    const seconds = parseDuration_s(text)
+    return seconds === undefined || seconds < 1 ? undefined : seconds
   },
 }
 

@@ -59,9 +59,9 @@ function problemsOf(issue: Issue, above: Path, root: unknown, locate: Locate): r
   }
 }
 
-/** The schema's own message (`NOUN|HINT`) where it has one, else the type in words. */
+/** The schema's own message (noun and hint, on two lines) where it has one, else the type in words. */
 function expectation(issue: Issue): { noun: string; hint: string | undefined } {
-  const [noun = '', hint] = issue.message.split('|')
+  const [noun = '', hint] = issue.message.split('\n')
   if (hint !== undefined) return { noun, hint }
   switch (issue.code) {
     case 'invalid_type':
@@ -106,10 +106,10 @@ function shown(value: unknown): string {
 }
 
 /** A problem is one line: no line breaks or control characters of the file in it, and no endless text. */
-export function clip(text: string): string {
+export function clip(text: string, longest = 60): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
   const plain = text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
-  return plain.length > 60 ? `${plain.slice(0, 57)}...` : plain
+  return plain.length > longest ? `${plain.slice(0, longest - 3)}...` : plain
 }
 
 function valueAt(root: unknown, path: Path): unknown {

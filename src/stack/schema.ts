@@ -4,7 +4,7 @@ import * as forms from './forms.ts'
 
 /**
  * The stack file as it is written. Names and references are judged later (`validate.ts`), where all of the file is
- * known; here only keys, types and short forms. A message is `NOUN|HINT`: `problems-of-schema.ts` makes a sentence of it.
+ * known; here only keys, types and short forms. A message is a noun and a hint, on two lines: `problems-of-schema.ts` makes a sentence of it.
  */
 const duration = (text: string) => form(forms.duration).describe(text)
 
@@ -143,7 +143,7 @@ function oneOrMore<T extends z.ZodType>(item: T) {
 }
 
 function text(noun: string, example: string) {
-  return z.string({ error: `${noun}|such as ${example}` }).min(1, { error: `${noun}|such as ${example}` })
+  return z.string({ error: `${noun}\nsuch as ${example}` }).min(1, { error: `${noun}\nsuch as ${example}` })
 }
 
 function count(smallest: number, fallback: number) {
@@ -151,7 +151,7 @@ function count(smallest: number, fallback: number) {
 }
 
 function form<T>(of: Form<T>) {
-  const error = `${of.noun}|such as ${of.example}`
+  const error = `${of.noun}\nsuch as ${of.example}`
   return z
     .string({ error })
     .regex(of.pattern, { error })

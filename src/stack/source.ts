@@ -52,7 +52,9 @@ export function readSource(text: string, file: string): Source {
   }
   const { contents, errors } = parsed
   if (errors.length > 0) {
-    for (const error of errors.slice(0, MAX_SYNTAX_PROBLEMS)) {
+    // The parser reports some mistakes twice at one place.
+    const once = new Map(errors.map((error) => [`${error.pos[0]} ${error.code}`, error]))
+    for (const error of [...once.values()].slice(0, MAX_SYNTAX_PROBLEMS)) {
       problem(error.pos[0], syntaxWords(error), SYNTAX_HINTS[error.code])
     }
     return source(undefined)
@@ -81,7 +83,7 @@ function refuseText(text: string): { offset: number; what: string; hint: string 
 function parseYaml(text: string, lineCounter: LineCounter) {
   try {
     // uniqueKeys compares every key with every other: duplicates are found in `convert` instead.
-    return parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+    return parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false, logLevel: 'error' })
   } catch (error) {
     // The composer recurses: what exhausts the call stack is refused like any other nesting that is too deep.
     if (error instanceof RangeError) return 'too deep'
@@ -95,7 +97,7 @@ function convert(node: ParsedNode | null, spot: Spot, problem: Report, depth: nu
   if (isAlias(node)) return problem(spot.value, 'aliases are not allowed', 'write the value out')
   if (node.anchor !== undefined)
     problem(spot.value, 'anchors are not allowed', 'write the value out where it is needed')
-  if (node.tag !== undefined && node.srcToken !== undefined && !STANDARD_TAG.test(node.tag)) {
+  if (node.tag !== undefined && !STANDARD_TAG.test(node.tag)) {
     problem(spot.value, `tags are not allowed: ${node.tag}`, 'leave the tag out')
   }
   if (depth > MAX_DEPTH) return problem(spot.value, 'nested too deeply', `at most ${MAX_DEPTH} levels`)

@@ -1,4 +1,4 @@
-import { type Prefix, parsePrefix } from './ipv4.ts'
+import { type Prefix, parsePrefix } from '../lib/ip.ts'
 import type { ApplianceFile, StackFile } from './schema.ts'
 import type { Path } from './source.ts'
 
@@ -43,7 +43,7 @@ export function viewOf(file: StackFile, raw: unknown, whole: boolean): View {
   const prefixes = new Map<string, Prefix>()
   for (const [name, text] of Object.entries(file.segments)) {
     const prefix = parsePrefix(text)
-    if (prefix !== undefined) prefixes.set(name, prefix)
+    if (prefix.ok) prefixes.set(name, prefix.value)
   }
   const balanced = new Map<string, Balanced>()
   for (const [appliance, { 'load-balancer': balancer }] of Object.entries(file.appliances)) {

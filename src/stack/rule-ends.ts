@@ -1,0 +1,109 @@
+import { covers, overlaps, parsePrefix } from '../lib/ip.ts'
+import { unknownHint } from './check-references.ts'
+import { clip } from './problems-of-schema.ts'
+import { endOf } from './resolve.ts'
+import type { Path } from './source.ts'
+import type { End } from './stack.ts'
+import { own, type Report, type View } from './view.ts'
+
+/** An end of a rule, and the sides of the firewall it is at: names of segments, or the world outside. */
+export type PlacedEnd = {
+  readonly end: End
+  readonly word: string
+  readonly sides: readonly string[]
+  /** It has one address, so that the outside address of the firewall can stand for it. */
+  readonly single: boolean
+}
+
+/** No name of a segment. */
+export const OUTSIDE = ' outside'
+
+/** The ends with their sides; undefined where one of them is a problem, or can not be judged because of another one. */
+export function endsOf(
+  view: View,
+  firewall: string,
+  inside: readonly string[],
+  words: readonly string[],
+  at: Path,
+  role: 'from' | 'to',
+  report: Report,
+): readonly PlacedEnd[] | undefined {
+  // A leg whose segment is misspelt may be meant for any of them.
+  const legs = inside.every((segment) => view.names.segment.declared.has(segment)) ? new Set(inside) : undefined
+  const found: PlacedEnd[] = []
+  const seen = new Set<string>()
+  for (const [index, word] of words.entries()) {
+    const problem = (what: string, hint: string | undefined) => report('error', [...at, index], what, hint)
+    if (seen.has(word)) problem(`"${clip(word)}" is named twice`, 'remove one of them')
+    seen.add(word)
+    const end = endOf(view, word)
+    if (end === undefined) {
+      unknown(view, word, role, problem)
+      continue
+    }
+    if (end.kind === 'balanced' && role === 'from') {
+      problem(
+        `a rule can never match from service "${clip(word)}": services open no connections`,
+        'name machines or a segment',
+      )
+      continue
+    }
+    const sides = sidesOf(view, end, inside, problem)
+    if (sides === undefined || legs === undefined) continue
+    const seenSides = sides.filter((side) => side === OUTSIDE || legs.has(side))
+    if (seenSides.length === 0) {
+      const what = `a rule can never match: "${clip(word)}" is in segment "${clip(sides[0] ?? '')}", where ${clip(firewall)} has no leg`
+      problem(what, `${clip(firewall)} has legs in ${inside.slice(0, 8).map(clip).join(', ')}`)
+      continue
+    }
+    found.push({ end, word, sides: seenSides, single: isSingle(view, end) })
+  }
+  return found.length === words.length ? found : undefined
+}
+
+type Tell = (what: string, hint: string | undefined) => void
+
+function unknown(view: View, word: string, role: 'from' | 'to', problem: Tell): void {
+  const { segment, machine, balanced, central } = view.names
+  if (segment.any || machine.any || balanced.any) return
+  if (central.declared.has(word)) {
+    problem(`"${clip(word)}" is a central service: no firewall leads to it`, 'add it to `reaches` of a NAT box')
+  } else {
+    const hint = unknownHint(view, role === 'to' ? ['balanced', 'machine', 'segment'] : ['machine', 'segment'], word)
+    problem(`unknown ${role === 'to' ? 'machine, service or segment' : 'machine or segment'} "${clip(word)}"`, hint)
+  }
+}
+
+/** `anyone` is any address on any side, as in compile/passages.ts. */
+function sidesOf(view: View, end: End, inside: readonly string[], problem: Tell): readonly string[] | undefined {
+  switch (end.kind) {
+    case 'anyone':
+      return [OUTSIDE, ...inside]
+    case 'segment':
+      return [end.segment]
+    case 'machine':
+      return listOf(own(view.file.machines, end.machine)?.segment)
+    case 'balanced':
+      return listOf(view.balanced.get(end.service)?.service.listen.segment)
+    case 'prefix': {
+      const prefix = parsePrefix(end.prefix)
+      if (!prefix.ok) {
+        problem(clip(prefix.why, 160), 'such as 203.0.113.0/24')
+        return undefined
+      }
+      const within = [...view.prefixes].filter(([, segment]) => overlaps(segment, prefix.value))
+      return within.some(([, segment]) => covers(segment, prefix.value))
+        ? within.map(([name]) => name)
+        : [OUTSIDE, ...within.map(([name]) => name)]
+    }
+  }
+}
+
+function listOf(side: string | undefined): readonly string[] | undefined {
+  return side === undefined ? undefined : [side]
+}
+
+function isSingle(view: View, end: End): boolean {
+  if (end.kind === 'balanced') return true
+  return end.kind === 'machine' && (own(view.file.machines, end.machine)?.count ?? 1) === 1
+}
