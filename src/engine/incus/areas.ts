@@ -1,10 +1,10 @@
 import type { Area, NetworkObject } from '../../state/objects.ts'
+import { readClaim } from './claims.ts'
 import { isStatus } from './errors.ts'
 import {
   areaMarks,
   areaOf,
   bridgeOf,
-  CLAIM,
   isMarked,
   networkMarks,
   networkOf,
@@ -58,9 +58,10 @@ export async function removeArea(site: IncusSite, area: Area): Promise<void> {
   const left = [...instances.value.map((each) => each.name), ...networks.map((each) => `segment ${each.segment}`)]
   if (left.length > 0)
     throw refuse(site.options.site, 'conflict', `project ${name} still holds ${left.join(', ')}: remove them first`)
-  if (found.value.config[CLAIM] === undefined) return await site.client.send('DELETE', `/1.0/projects/${name}`)
   // The claim lives in the same project and outlives the area.
-  await changeProject(site, found, withoutArea(found.value.config))
+  if (area.kind === 'stack' && (await readClaim(site, area.stack)) !== undefined)
+    return await changeProject(site, found, withoutArea(found.value.config))
+  await site.client.send('DELETE', `/1.0/projects/${name}`)
 }
 
 export async function ensureNetwork(site: IncusSite, network: NetworkObject): Promise<void> {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { Agent, request } from 'undici'
-import { engineError, IncusFailure } from './errors.ts'
+import { engineError, IncusFailure, isStatus } from './errors.ts'
 import type { IncusOptions } from './options.ts'
 
 /** The REST API of one Incus: requests with a deadline, answers unwrapped, operations waited for. */
@@ -50,6 +50,8 @@ const REQUEST_S = 15
 /** One long poll of an operation: short enough that a dead link shows, long enough to be rare. */
 const WAIT_SLICE_S = 10
 const OPERATION_S = 120
+
+const LOST = 'the operation is not known any more: the daemon was started again meanwhile; its outcome is not known'
 
 /** Operation states of Incus (`shared/api/status_code.go`): 200 success, 400 failure, 401 cancelled, 1xx under way. */
 const RUNNING_BELOW = 200
@@ -102,8 +104,16 @@ export function incusClient(options: IncusOptions): IncusClient {
       return operation
     },
     async wait(id, slice_s, signal) {
-      const call = { within_s: slice_s + REQUEST_S, ...(signal === undefined ? {} : { signal }) }
-      return (await client.get<Operation>(`/1.0/operations/${id}/wait?timeout=${slice_s}`, call)).value
+      const call = signal === undefined ? {} : { signal }
+      try {
+        const wait = { ...call, within_s: slice_s + REQUEST_S }
+        return (await client.get<Operation>(`/1.0/operations/${id}/wait?timeout=${slice_s}`, wait)).value
+      } catch (thrown) {
+        if (isStatus(thrown, 404)) throw new IncusFailure(503, LOST)
+        // A wait that is over before the operation is answered with an error, not with the operation.
+        if (!(thrown instanceof IncusFailure) || !/deadline exceeded/.test(thrown.message)) throw thrown
+        return (await client.get<Operation>(`/1.0/operations/${id}`, call)).value
+      }
     },
     async run(method, path, body, call = {}) {
       const limit_s = call.operation_s ?? OPERATION_S

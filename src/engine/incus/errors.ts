@@ -28,7 +28,10 @@ export function isStatus(thrown: unknown, status: number): boolean {
 /** Texts of Incus 6.0 that say more than the status: most failures of an operation arrive as 400 or 500. */
 const texts: readonly (readonly [RegExp, EngineErrorCode])[] = [
   [/no space left|disk quota exceeded|not enough (disk )?space|EDQUOT/i, 'no-space'],
-  [/already exists|already in use|precondition|ETag|currently in use|only empty projects/i, 'conflict'],
+  [
+    /already exists|UNIQUE constraint failed|already in use|precondition|ETag|currently in use|only empty projects/i,
+    'conflict',
+  ],
   [/not found|no such (object|file)|doesn't exist|does not exist/i, 'not-found'],
   [/is busy|busy running|daemon is shutting down|shutting down|daemon not ready|database is locked/i, 'busy'],
   [/not authorized|forbidden|not trusted/i, 'unauthorized'],

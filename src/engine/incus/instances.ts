@@ -21,7 +21,12 @@ const CREATE_S = 300
 const REMOVE_S = 120
 
 export async function ensureInstance(site: IncusSite, object: InstanceObject): Promise<void> {
-  await create(site, object, { type: 'image', alias: object.image }, {})
+  try {
+    await create(site, object, { type: 'image', alias: object.image }, {})
+  } catch (thrown) {
+    await requireImage(site, object.image)
+    throw thrown
+  }
 }
 
 export async function clone(
@@ -166,6 +171,16 @@ async function create(
   } catch (thrown) {
     // Another call may have made it in the meantime: then that one decides.
     if (!(await isThere(site, object).catch(() => false))) throw thrown
+  }
+}
+
+/** Incus itself only says that no image was provided. */
+async function requireImage(site: IncusSite, alias: string): Promise<void> {
+  try {
+    await site.client.get(`/1.0/images/aliases/${encodeURIComponent(alias)}`)
+  } catch (thrown) {
+    if (!isStatus(thrown, 404)) return
+    throw refuse(site.options.site, 'not-found', `${site.options.site} has no image ${alias}: import it there first`)
   }
 }
 

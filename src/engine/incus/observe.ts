@@ -1,10 +1,10 @@
 import type { Area, Observed, ObservedArea, ObservedInstance, Power } from '../../state/objects.ts'
 import { areaLabel } from '../describe.ts'
-import { claimIn } from './claims.ts'
+import { readClaim } from './claims.ts'
 import { areaOf, instanceOf, isMarked, networkOf, projectOf, stackOf } from './names.ts'
 import type { IncusInstance, IncusNetwork, IncusProject, IncusSite } from './site.ts'
 
-/** Two requests for the site and two for each area, in parallel. */
+/** Two requests for the site, then two for each area and two for the claim, in parallel. */
 export async function observe(site: IncusSite, stack: string, signal?: AbortSignal): Promise<Observed> {
   const call = signal === undefined ? {} : { signal }
   const at = new Date().toISOString()
@@ -13,14 +13,13 @@ export async function observe(site: IncusSite, stack: string, signal?: AbortSign
     site.client.get<readonly IncusNetwork[]>('/1.0/networks?recursion=1', call),
   ])
   const own = projects.value.filter((each) => stackOf(each.config) === stack)
-  const home = own.find((each) => each.name === projectOf({ kind: 'stack', stack }))
+  const home = own.some((each) => each.name === projectOf({ kind: 'stack', stack }))
   const areas = own.flatMap((each) => areaOf(each.config) ?? [])
-  return {
-    site: site.options.site,
-    at,
-    claim: home === undefined ? undefined : claimIn(home.config),
-    areas: await Promise.all(areas.map((area) => observeArea(site, area, networks.value, call))),
-  }
+  const [claim, observed] = await Promise.all([
+    home ? readClaim(site, stack) : undefined,
+    Promise.all(areas.map((area) => observeArea(site, area, networks.value, call))),
+  ])
+  return { site: site.options.site, at, claim, areas: observed }
 }
 
 export async function stacks(site: IncusSite): Promise<readonly string[]> {

@@ -12,6 +12,9 @@ export type IncusOptions = {
   readonly replicationUrl: string | undefined
   /** What answers at `replicationUrl`; `serverCertificate` where it is not given. */
   readonly replicationCertificate?: string
+  /** The interface that has the address of `replicationUrl`, where the bytes of transfers are counted. Found by the
+   * address where Incus lists it; Incus lists no veth, so that one is tried by name: `wan` where none is given. */
+  readonly replicationInterface?: string
   /** Storage pool. */
   readonly pool: string
   /** Bridges that exist at the site. */

@@ -44,7 +44,7 @@ export async function receive(
     progress?.(now)
   }
   try {
-    await migrate(site, from, transfer, { origin, meter, report, signal })
+    await migrate(site, from, transfer, { architecture: source.value.architecture, origin, meter, report, signal })
   } finally {
     bytes = (await meter?.end()) ?? bytes
   }
@@ -93,6 +93,7 @@ async function snapshotNames(
 }
 
 type Course = {
+  readonly architecture: string
   readonly origin: string
   readonly meter: Metered | undefined
   readonly report: (bytes: number) => void
@@ -115,6 +116,7 @@ async function migrate(site: IncusSite, from: Sender, transfer: Transfer, course
       '/1.0/instances',
       {
         ...request,
+        architecture: course.architecture,
         config: { ...request.config, [ORIGIN]: course.origin },
         source: {
           type: 'migration',

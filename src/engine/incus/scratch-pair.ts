@@ -97,12 +97,12 @@ export async function scratchPair(): Promise<ScratchPair> {
     dir,
     foreign: (at, ref) => foreign(sides[at], ref),
     legCarries: async (at, ref, interfaceName) => {
-      const { stdout } = await incus(sides[at], [
-        'query',
-        `/1.0/instances/${ref.name}/state?project=${projectOf(ref.area)}`,
-      ])
-      const state = JSON.parse(stdout) as { network: Record<string, { state: string }> | null }
-      return state.network?.[interfaceName]?.state === 'up'
+      const { stdout } = await incus(sides[at], ['query', `/1.0/instances/${ref.name}?project=${projectOf(ref.area)}`])
+      const { config } = JSON.parse(stdout) as { config: Record<string, string> }
+      const host = config[`volatile.nic-${interfaceName}.host_name`]
+      if (host === undefined) return false
+      const links = await run('ip', ['-n', sides[at].netns, '-br', 'link', 'show', 'master', interfaceName])
+      return links.stdout.includes(host)
     },
     testEngineKilled: async (at, during) => {
       const work = during()

@@ -74,14 +74,12 @@ async function interfaceOf(site: IncusSite): Promise<string | undefined> {
   if (url === undefined) return undefined
   const address = new URL(url).hostname.replace(/^\[|\]$/g, '')
   const { value } = await site.client.get<readonly IncusNetwork[]>('/1.0/networks?recursion=1')
-  const names = value.filter((each) => !each.managed && each.type !== 'loopback').map((each) => each.name)
-  const states = await Promise.all(
-    names.map(async (name) => ({
-      name,
-      state: (await site.client.get<NetworkState>(`/1.0/networks/${name}/state`)).value,
-    })),
-  )
-  return states.find(({ state }) => state.addresses?.some((each) => each.address === address))?.name
+  const listed = value.filter((each) => !each.managed && each.type !== 'loopback').map((each) => each.name)
+  for (const name of [site.options.replicationInterface ?? 'wan', ...listed]) {
+    const state = await site.client.get<NetworkState>(`/1.0/networks/${name}/state`).catch(() => undefined)
+    if (state?.value.addresses?.some((each) => each.address === address)) return name
+  }
+  return undefined
 }
 
 type NetworkState = {
