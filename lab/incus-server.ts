@@ -5,7 +5,7 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { daemonsOf, startDaemon } from './node.ts'
 import { incusDirOf, labPaths, socketOf } from './paths.ts'
-import { isAlive, killHard, type ProcessId } from './processes.ts'
+import { commandLine, isAlive, killHard, type Process, type ProcessId } from './processes.ts'
 import { LabError, run, until } from './run.ts'
 import type { SiteName } from './topology.ts'
 
@@ -17,9 +17,9 @@ export type SiteImage = { readonly alias: string; readonly meta: string; readonl
 
 /** Starts the site's incusd unless it runs, and waits until it answers. Containers that were running are left alone. */
 export async function ensureIncusd(site: SiteName, init: ProcessId): Promise<void> {
-  if (daemonsOf(init, 'incusd').length === 0) {
+  if (serversOf(init).length === 0) {
     await mkdir(incusDirOf(site), { recursive: true, mode: 0o711 })
-    await startDaemon(site, init, [incusd(), '--group', 'root'], incusEnvironment(site))
+    await startDaemon(site, init, [incusd(), ...serverArguments], incusEnvironment(site))
   }
   await until(`incusd of site ${site} answers (its log is in ${labPaths.logs})`, ready_limit_ms, async () => {
     // Started is not yet ready: https://linuxcontainers.org/incus/docs/main/rest-api-spec/ `/internal/ready`.
@@ -30,7 +30,7 @@ export async function ensureIncusd(site: SiteName, init: ProcessId): Promise<voi
 
 /** Ends the daemon alone, at once; its containers go on running. */
 export async function killIncusd(site: SiteName, init: ProcessId): Promise<void> {
-  const daemons = daemonsOf(init, 'incusd')
+  const daemons = serversOf(init)
   for (const daemon of daemons) killHard(daemon)
   await until(`incusd of site ${site} ends`, 10_000, async () => (daemons.some(isAlive) ? undefined : true), 10)
 }
@@ -137,6 +137,15 @@ function send(site: SiteName, method: string, path: string, body?: unknown): Pro
     call.on('error', reject)
     call.end(body === undefined ? undefined : JSON.stringify(body))
   })
+}
+
+const serverArguments = ['--group', 'root'] as const
+
+/** The server itself: the monitor of each container is called incusd too, and must be left alone. */
+function serversOf(init: ProcessId): readonly Process[] {
+  return daemonsOf(init, 'incusd').filter(
+    ({ pid }) => commandLine(pid).slice(1).join(' ') === serverArguments.join(' '),
+  )
 }
 
 function incusd(): string {

@@ -70,6 +70,15 @@ export function namespaceOf(pid: number, kind: 'net' | 'pid'): string | undefine
   }
 }
 
+/** Arguments of a process as it shows them; none when it is gone. */
+export function commandLine(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
+  } catch {
+    return []
+  }
+}
+
 /** This process and those that started it: never to be ended by the lab, wherever they run. */
 export function ancestry(): ReadonlySet<number> {
   const line = new Set<number>()
