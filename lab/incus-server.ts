@@ -64,8 +64,12 @@ export async function seedIncus(site: SiteName): Promise<void> {
   }
 }
 
-/** Imports an image under its alias, in place of an older one. */
+/** Imports an image under its alias, in place of an older one, and has it unpacked in the pool, as at a site in use. */
 export async function importImage(site: SiteName, image: SiteImage): Promise<void> {
+  const name = `unpack-${image.alias}`
+  // Left by an `up` that was ended in the middle.
+  if ((await list(site, '/1.0/instances')).includes(`/1.0/instances/${name}`))
+    await ask(site, 'DELETE', `/1.0/instances/${name}`)
   const aliases = await list(site, '/1.0/images/aliases')
   if (aliases.includes(`/1.0/images/aliases/${image.alias}`)) {
     const { target } = (await ask(site, 'GET', `/1.0/images/aliases/${image.alias}`)) as { target: string }
@@ -75,6 +79,9 @@ export async function importImage(site: SiteName, image: SiteImage): Promise<voi
     env: incusEnvironment(site),
     limit_ms: operation_limit_s * 1000,
   })
+  // The first instance of an image unpacks it; the unpacked copy stays in the pool when the instance goes.
+  await ask(site, 'POST', '/1.0/instances', { name, source: { type: 'image', alias: image.alias } })
+  await ask(site, 'DELETE', `/1.0/instances/${name}`)
 }
 
 /** What a process needs in its environment to speak to the site's Incus; the client keeps its own files in the lab too. */
