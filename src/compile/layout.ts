@@ -34,7 +34,9 @@ export function layOut(stack: Stack, appliances: readonly PlacedAppliance[], fac
     facts,
     domain: `${stack.name}.internal`,
     appliances,
-    segments: byName(stack.segments).map((segment) => laySegment(stack, segment, appliances, addresses)),
+    segments: byName(stack.segments)
+      .filter(({ name }) => isUsed(stack, appliances, name))
+      .map((segment) => laySegment(stack, segment, appliances, addresses)),
     addresses,
     mac: macsOf(stack.name, allLegs(stack, appliances)),
   }
@@ -93,6 +95,12 @@ function centralAddresses(layout: Layout, appliance: PlacedAppliance, segment: s
   if (appliance.role !== 'nat') return []
   const services = [...appliance.nat.reaches].sort()
   return services.map((service) => formatAddress(layout.addresses.central(appliance.name, service, segment)))
+}
+
+/** A segment that nothing is in does not exist at a site. */
+function isUsed(stack: Stack, appliances: readonly PlacedAppliance[], name: string): boolean {
+  const machines = stack.machines.some(({ segment, instances }) => segment === name && instances.length > 0)
+  return machines || appliances.some(({ segments }) => segments.includes(name))
 }
 
 function laySegment(
