@@ -1,6 +1,6 @@
 import { contains, formatPrefix, lastOf, parseAddress } from '../lib/ip.ts'
 import { suggest } from './nearest.ts'
-import { clip } from './problems-of-schema.ts'
+import { clip, clipTo } from './problems-of-schema.ts'
 import { splitAddress } from './resolve.ts'
 import { legsOf, own, type Report, type View } from './view.ts'
 
@@ -23,7 +23,7 @@ export function checkAddresses(view: View, report: Report): void {
     checkLeg(view, place, instance, segment, report)
     const parsed = parseAddress(text)
     if (!parsed.ok) {
-      report('error', at, clip(parsed.why, 160), 'such as 10.10.2.50')
+      report('error', at, clipTo(160, parsed.why), 'such as 10.10.2.50')
       continue
     }
     const address = parsed.value

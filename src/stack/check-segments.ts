@@ -8,7 +8,7 @@ import {
   parsePrefix,
   prefix as readPrefix,
 } from '../lib/ip.ts'
-import { clip } from './problems-of-schema.ts'
+import { clip, clipTo } from './problems-of-schema.ts'
 import { legsOf, type Report, type View } from './view.ts'
 
 /** Networks that no host takes for ordinary ones: RFC 1122 section 3.2.1.3, RFC 3927, RFC 1112. */
@@ -34,7 +34,12 @@ function checkPrefix(name: string, text: string, report: Report): Prefix | undef
   const at = ['segments', name]
   const parsed = parsePrefix(text)
   if (!parsed.ok) {
-    report('error', at, clip(parsed.why, 160), 'such as 10.10.1.0/24: four numbers, and how many bits are the network')
+    report(
+      'error',
+      at,
+      clipTo(160, parsed.why),
+      'such as 10.10.1.0/24: four numbers, and how many bits are the network',
+    )
     return undefined
   }
   for (const [special, words] of SPECIAL) {

@@ -106,7 +106,11 @@ function shown(value: unknown): string {
 }
 
 /** A problem is one line: no line breaks or control characters of the file in it, and no endless text. */
-export function clip(text: string, longest = 60): string {
+export function clip(text: string): string {
+  return clipTo(60, text)
+}
+
+export function clipTo(longest: number, text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
   const plain = text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, ' ')
   return plain.length > longest ? `${plain.slice(0, longest - 3)}...` : plain

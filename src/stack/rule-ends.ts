@@ -1,6 +1,6 @@
 import { covers, overlaps, parsePrefix } from '../lib/ip.ts'
 import { unknownHint } from './check-references.ts'
-import { clip } from './problems-of-schema.ts'
+import { clip, clipTo } from './problems-of-schema.ts'
 import { endOf } from './resolve.ts'
 import type { Path } from './source.ts'
 import type { End } from './stack.ts'
@@ -88,7 +88,7 @@ function sidesOf(view: View, end: End, inside: readonly string[], problem: Tell)
     case 'prefix': {
       const prefix = parsePrefix(end.prefix)
       if (!prefix.ok) {
-        problem(clip(prefix.why, 160), 'such as 203.0.113.0/24')
+        problem(clipTo(160, prefix.why), 'such as 203.0.113.0/24')
         return undefined
       }
       const within = [...view.prefixes].filter(([, segment]) => overlaps(segment, prefix.value))

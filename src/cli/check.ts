@@ -1,0 +1,83 @@
+import { Command } from 'commander'
+import { compile } from '../compile/compile.ts'
+import type { Compiled, Flow } from '../compile/compiled.ts'
+import type { Stack } from '../stack/stack.ts'
+import { counted, paint, printJson, printProblems, readStackFile, table } from './common.ts'
+import { exit } from './exit-codes.ts'
+import { type Reach, reachOf } from './reach.ts'
+
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('problems of a stack file; its addresses; who can reach whom')
+    .argument('<file>', 'stack file')
+    .option('--json', 'as JSON')
+    .action((file: string, options: { json?: boolean }) => {
+      const json = options.json === true
+      const { stack, problems } = readStackFile(file)
+      if (stack === undefined) {
+        printProblems(problems, json)
+        process.exitCode = exit.problems
+        return
+      }
+      const compiled = compile(stack)
+      if (json) {
+        printJson({ problems, ...checked(compiled) })
+        return
+      }
+      printProblems(problems, false)
+      process.stdout.write(checkText(stack, compiled))
+    })
+}
+
+type Checked = {
+  readonly stack: string
+  readonly segments: Compiled['segments']
+  readonly addresses: readonly { readonly instance: string; readonly segment: string; readonly address: string }[]
+  readonly flows: readonly Flow[]
+}
+
+function checked(compiled: Compiled): Checked {
+  return { stack: compiled.stack, segments: compiled.segments, addresses: addressesOf(compiled), flows: compiled.flows }
+}
+
+function checkText(stack: Stack, compiled: Compiled): string {
+  const appliances = compiled.instances.filter(({ kind }) => kind === 'appliance').length
+  const parts = [
+    counted(compiled.segments.length, 'segment'),
+    counted(compiled.instances.length - appliances, 'machine'),
+    counted(appliances, 'appliance'),
+  ]
+  const reach = reachOf(stack, compiled)
+  return [
+    `${paint('green', 'good')}: stack ${stack.name}, ${parts.filter((part) => part !== '').join(', ')}\n`,
+    table(
+      ['SEGMENT', 'PREFIX', 'SERVED BY', 'GATEWAY'],
+      compiled.segments.map(({ name, prefix, anchor, anchor_address, gateway }) => [
+        name,
+        prefix,
+        `${anchor} ${anchor_address}`,
+        gateway ?? '-',
+      ]),
+    ),
+    table(
+      ['INSTANCE', 'SEGMENT', 'ADDRESS'],
+      addressesOf(compiled).map(({ instance, segment, address }) => [instance, segment, address]),
+    ),
+    table(['FROM', 'MAY REACH', 'AT', 'THROUGH', 'BECAUSE'], reach.map(reachRow)),
+    'Machines of one segment reach each other freely. Everything else is denied.\n',
+  ]
+    .filter((part) => part !== '')
+    .join('\n')
+}
+
+function addressesOf(compiled: Compiled): Checked['addresses'] {
+  return compiled.instances.flatMap(({ name, legs }) =>
+    legs.flatMap((leg) =>
+      leg.to === 'segment' ? [{ instance: name, segment: leg.segment, address: leg.address }] : [],
+    ),
+  )
+}
+
+function reachRow({ from, to, at, by, why }: Reach): readonly string[] {
+  return [from, to, at, by, why]
+}

@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { styleText } from 'node:util'
+import stringWidth from 'string-width'
+import { sha256 } from '../lib/digest.ts'
+import { parseStack } from '../stack/parse.ts'
+import { formatProblem, type Problem } from '../stack/problem.ts'
+import type { Stack } from '../stack/stack.ts'
+
+export type StackOnDisk = {
+  /** Absent where there is an error. */
+  readonly stack: Stack | undefined
+  readonly problems: readonly Problem[]
+}
+
+/** Reads and checks a stack file, and sees whether the files of its secrets are there. Throws what the file system throws. */
+export function readStackFile(file: string): StackOnDisk {
+  // Bytes that are not UTF-8 become U+FFFD, which the parser tells with its place.
+  const { stack, problems, locate } = parseStack(readFileSync(file, 'utf8'), file)
+  const missing = (stack?.secrets ?? []).filter((secret) => !existsSync(resolve(dirname(file), secret.file)))
+  const warnings = missing.map(
+    (secret): Problem => ({
+      level: 'warning',
+      at: locate(['secrets', secret.name, 'file']),
+      what: `secret "${secret.name}" is not there: no file ${secret.file}`,
+      hint: 'it is needed when the stack is deployed; the path is relative to the stack file',
+    }),
+  )
+  return { stack, problems: [...problems, ...warnings] }
+}
+
+/** Digests of the secrets that are there, by name. */
+export function secretDigests(file: string, stack: Stack): Readonly<Record<string, string>> {
+  const found = stack.secrets.filter((secret) => existsSync(resolve(dirname(file), secret.file)))
+  return Object.fromEntries(
+    found.map((secret) => [secret.name, sha256(readFileSync(resolve(dirname(file), secret.file)))]),
+  )
+}
+
+/** Problems as JSON on stdout, or for people on stderr. */
+export function printProblems(problems: readonly Problem[], json: boolean): void {
+  if (json) {
+    printJson({ problems })
+    return
+  }
+  for (const problem of problems)
+    console.error(paint(problem.level === 'error' ? 'red' : 'yellow', formatProblem(problem), 'stderr'))
+  const errors = problems.filter(({ level }) => level === 'error').length
+  const warnings = problems.length - errors
+  if (problems.length > 1)
+    console.error([counted(errors, 'error'), counted(warnings, 'warning')].filter((each) => each !== '').join(', '))
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`)
+}
+
+/** Says why and sets the exit code; what has been printed is still written out. */
+export function fail(exit: number, message: string): void {
+  console.error(`lifeboat: ${message}`)
+  process.exitCode = exit
+}
+
+/** Aligned columns under a heading; nothing where there are no rows. The last column is not padded. */
+export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return ''
+  const widths = heading.map((title) => stringWidth(title))
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, stringWidth(cell))
+  }
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, index) => cell + ' '.repeat((widths[index] ?? 0) - stringWidth(cell)))
+      .join('  ')
+      .trimEnd()
+  return `${[paint('dim', line(heading)), ...rows.map(line)].join('\n')}\n`
+}
+
+/** Colour only where a person looks at it: on a terminal, and without NO_COLOR. */
+export function paint(
+  colour: 'red' | 'yellow' | 'green' | 'dim',
+  text: string,
+  to: 'stdout' | 'stderr' = 'stdout',
+): string {
+  return styleText(colour, text, { stream: process[to] })
+}
+
+/** `2 errors`, `1 error`, or nothing at all. */
+export function counted(count: number, noun: string): string {
+  return count === 0 ? '' : `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,65 @@
+import type { Compiled, Flow } from '../compile/compiled.ts'
+import type { Stack } from '../stack/stack.ts'
+
+/** One line of who can reach whom, in words. */
+export type Reach = {
+  readonly from: string
+  readonly to: string
+  readonly at: string
+  readonly by: string
+  readonly why: string
+}
+
+/**
+ * The flows that the application lives by: what an appliance does for its own sake (addresses, names, ping, looking
+ * whether a machine is ready) is left out. Machines of a group are told together, segments by name.
+ */
+export function reachOf(stack: Stack, compiled: Compiled): readonly Reach[] {
+  const anchors = new Set(compiled.segments.map(({ anchor }) => anchor))
+  const ready = new Set(stack.machines.map(({ name }) => `is ${name} ready?`))
+  const own = (flow: Flow) =>
+    flow.to === flow.by ||
+    (flow.from === flow.by && flow.to === 'anyone') ||
+    (anchors.has(flow.by) && ready.has(flow.why))
+  const segments = new Map(compiled.segments.map(({ prefix, name }) => [prefix, `segment ${name}`]))
+  const groups = new Map(
+    stack.machines.flatMap(({ name, instances }) => instances.map((instance) => [instance, name] as const)),
+  )
+
+  const rows = new Map<string, { flow: Flow; from: Set<string>; to: Set<string> }>()
+  for (const flow of compiled.flows.filter((each) => !own(each))) {
+    const key = JSON.stringify([
+      groups.get(flow.from) ?? flow.from,
+      groups.get(flow.to) ?? flow.to,
+      at(flow),
+      flow.by,
+      flow.why,
+    ])
+    const row = rows.get(key) ?? { flow, from: new Set(), to: new Set() }
+    row.from.add(flow.from)
+    row.to.add(flow.to)
+    rows.set(key, row)
+  }
+  const sizes = new Map(stack.machines.map(({ name, instances }) => [name, instances.length]))
+  const words = (names: ReadonlySet<string>): string => {
+    const [first = ''] = names
+    const group = groups.get(first)
+    if (group !== undefined && names.size > 1)
+      return names.size === sizes.get(group) ? `${group} (all ${names.size})` : [...names].join(', ')
+    if (first.startsWith('service:')) return first.slice('service:'.length)
+    if (first.startsWith('central:')) return `${first.slice('central:'.length)} (central)`
+    return segments.get(first) ?? first
+  }
+  return [...rows.values()].map(({ flow, from, to }) => ({
+    from: words(from),
+    to: words(to),
+    at: at(flow),
+    by: flow.by,
+    why: flow.why,
+  }))
+}
+
+function at({ protocol, ports }: Flow): string {
+  if (ports === undefined) return protocol
+  return ports.first === ports.last ? `${protocol}/${ports.first}` : `${protocol}/${ports.first}-${ports.last}`
+}
