@@ -1,0 +1,130 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readBack, resolverView } from './dns-query.ts'
+import { removeAddress, replaceAddress } from './dns-update.ts'
+
+/** Against a real BIND on a free port of loopback: the one of the host, or the one in the lab's root filesystem. */
+const secret = randomBytes(32).toString('base64')
+const name = 'shop.example.com'
+let dir = ''
+let port = 0
+let named: ChildProcess | undefined
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'lifeboat-named-'))
+  chmodSync(dir, 0o755)
+  port = await freePort()
+  writeFileSync(join(dir, 'example.com.zone'), ZONE)
+  writeFileSync(join(dir, 'named.conf'), configuration())
+  const [program, ...args] = namedProgram()
+  named = spawn(program!, [...args, '-g', '-c', join(dir, 'named.conf')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let log = ''
+  for await (const data of named.stderr!) {
+    log += String(data)
+    if (log.includes('all zones loaded')) break
+    if (log.includes('exiting (due to')) throw new Error(log)
+  }
+}, 30_000)
+
+afterAll(async () => {
+  if (named?.exitCode === null && named.kill('SIGTERM')) await once(named, 'exit')
+  rmSync(dir, { recursive: true, force: true })
+})
+
+const target = (more: { name?: string; zone?: string; key?: string; secret?: string } = {}) => ({
+  server: '127.0.0.1',
+  port,
+  zone: more.zone ?? 'example.com',
+  key: { name: more.key ?? 'lifeboat', algorithm: 'hmac-sha256' as const, secret: more.secret ?? secret },
+  name: more.name ?? name,
+  within_s: 5,
+})
+
+test('an address is set, replaced, read back and removed', async () => {
+  for (const address of ['198.51.100.50', '198.51.100.150', '198.51.100.150']) {
+    await replaceAddress({ ...target(), ttl_s: 30, address })
+    expect(await readBack({ server: '127.0.0.1', port, name })).toEqual({
+      addresses: [address],
+      ttl_s: 30,
+      authoritative: true,
+    })
+  }
+  expect(await resolverView({ resolver: '127.0.0.1', port, name })).toMatchObject({ addresses: ['198.51.100.150'] })
+  await removeAddress(target())
+  await removeAddress(target())
+  expect((await readBack({ server: '127.0.0.1', port, name })).addresses).toEqual([])
+})
+
+test.each([
+  ['another secret', { secret: randomBytes(32).toString('base64') }, /BADSIG/],
+  ['an unknown key', { key: 'stranger' }, /BADKEY/],
+  ['a key without rights', { key: 'powerless' }, /REFUSED/],
+  ['a name of another zone', { name: 'shop.example.net' }, /NOTZONE/],
+  ['a zone that is not here', { zone: 'example.net', name: 'shop.example.net' }, /NOTAUTH/],
+])('%s is refused in words', async (_what, more, words) => {
+  await expect(replaceAddress({ ...target(more), ttl_s: 30, address: '198.51.100.50' })).rejects.toThrow(words)
+})
+
+test('a clock that differs too much is named with the difference', async () => {
+  const clock = { now: () => new Date(Date.now() - 3_600_000), sleep: async () => {} }
+  await expect(removeAddress({ ...target(), clock })).rejects.toThrow(/is 3(599|600|601) s ahead of ours/)
+})
+
+const ZONE = `$TTL 5
+@ SOA ns hostmaster 1 60 60 60 5
+@ NS ns
+ns A 127.0.0.1
+`
+
+function configuration(): string {
+  return `
+key "lifeboat" { algorithm hmac-sha256; secret "${secret}"; };
+key "powerless" { algorithm hmac-sha256; secret "${secret}"; };
+options {
+  directory "${dir}"; pid-file none; session-keyfile none;
+  listen-on port ${port} { 127.0.0.1; }; listen-on-v6 { none; };
+  recursion no; dnssec-validation no;
+};
+controls { };
+zone "example.com" {
+  type primary; file "${dir}/example.com.zone";
+  update-policy { grant lifeboat zonesub A; };
+};
+`
+}
+
+function namedProgram(): string[] {
+  if (existsSync('/usr/sbin/named')) return ['/usr/sbin/named']
+  const cache = '/var/cache/lifeboat'
+  const roots = existsSync(cache) ? readdirSync(cache).filter((entry) => entry.startsWith('lab-node-')) : []
+  const root = roots.map((entry) => join(cache, entry)).find((path) => existsSync(join(path, 'usr/sbin/named')))
+  if (root === undefined)
+    throw new Error('no BIND: neither /usr/sbin/named nor one in the lab; run `./lifeboat lab up`')
+  // Its own loader and libraries: nothing of the lab's filesystem is installed on the host.
+  const loader = join(root, 'lib64/ld-linux-x86-64.so.2')
+  const libraries = execFileSync('find', [
+    join(root, 'usr/lib'),
+    '-maxdepth',
+    '1',
+    '-name',
+    '*-linux-gnu*',
+    '-type',
+    'd',
+  ])
+  return [loader, '--library-path', String(libraries).trim().split('\n').join(':'), join(root, 'usr/sbin/named')]
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+    })
+  })
+}
