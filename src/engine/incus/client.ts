@@ -44,8 +44,9 @@ export type Operation = {
   readonly metadata: Readonly<Record<string, unknown>> | null
 }
 
-const CONNECT_MS = 2_500
-/** Between two packets of a link that died silently nothing tells; a request that should be quick gets this long. */
+const CONNECT_MS = 2_000
+/** On a link that died silently nothing tells that an answer will not come; reading is quick, changing may wait. */
+const READ_S = 8
 const REQUEST_S = 15
 /** One long poll of an operation: short enough that a dead link shows, long enough to be rare. */
 const WAIT_SLICE_S = 10
@@ -63,7 +64,7 @@ export function incusClient(options: IncusOptions): IncusClient {
   async function raw(method: Method | 'GET', path: string, body: unknown, call: CallOptions) {
     const url = new URL(origin + path)
     if (call.project !== undefined) url.searchParams.set('project', call.project)
-    const deadline = AbortSignal.timeout((call.within_s ?? REQUEST_S) * 1000)
+    const deadline = AbortSignal.timeout((call.within_s ?? (method === 'GET' ? READ_S : REQUEST_S)) * 1000)
     const plain = typeof body === 'string' || body instanceof Uint8Array
     try {
       const response = await request(url, {

@@ -94,6 +94,7 @@ function transportCode(thrown: unknown): EngineErrorCode | undefined {
 function transportText(site: string, code: EngineErrorCode, thrown: unknown): string {
   const detail = thrown instanceof Error ? thrown.message : String(thrown)
   if (code === 'unauthorized') return `Incus of ${site} and this client do not accept each other: ${detail}`
+  if (thrown instanceof Error && thrown.name === 'AbortError') return `the call to Incus of ${site} was cancelled`
   if (code === 'timed-out') return `Incus of ${site} did not answer in time: ${detail}`
   return `Incus of ${site} cannot be reached (which does not mean that it is down): ${detail}`
 }

@@ -159,13 +159,14 @@ export async function consoleTail(site: IncusSite, ref: InstanceRef, lines: numb
   }
 }
 
-/** Incus sets mode and owner only of a file that it makes, and only after writing it: so remove, make empty, fill. */
+/** Incus sets mode and owner only of a file that it makes, and only after writing it: so remove it, and fill what not
+ * everybody may read only when it has its mode. */
 async function putFile(site: IncusSite, ref: InstanceRef, file: PutFile): Promise<void> {
   const url = `${path(ref)}/files?path=${encodeURIComponent(file.path)}`
   await site.client.send('DELETE', url, undefined, { project: projectOf(ref.area) }).catch((thrown: unknown) => {
     if (!isStatus(thrown, 404)) throw thrown
   })
-  await write(site, ref, file.path, 'file', file.mode, '')
+  if ((file.mode & 0o004) === 0) await write(site, ref, file.path, 'file', file.mode, '')
   await write(site, ref, file.path, 'file', file.mode, file.content)
 }
 

@@ -27,7 +27,13 @@ type Side = {
 }
 
 /** What only the owner of a pair can do, beside what the suite needs. */
-export type ScratchPair = EnginePair & { readonly link: (up: boolean) => Promise<void>; readonly dir: string }
+export type ScratchPair = EnginePair & {
+  readonly link: (up: boolean) => Promise<void>
+  /** Limits what leaves east, `300mbit`. */
+  readonly shape: (rate: string) => Promise<void>
+  /** Options of the engine at west, which is used over HTTPS. */
+  readonly https: IncusOptions
+}
 
 /**
  * Two real Incus servers for one test file: own network and mount namespaces, a veth between them, btrfs pools on loop
@@ -88,13 +94,14 @@ export async function scratchPair(): Promise<ScratchPair> {
     await incus(each, ['image', 'import', image, '--alias', IMAGE])
   }
   const east = incusEngine(await options(sides.east, false))
-  const west = incusEngine(await options(sides.west, true))
+  const https = await options(sides.west, true)
+  const west = incusEngine(https)
 
   return {
     east,
     west,
     image: IMAGE,
-    dir,
+    https,
     foreign: (at, ref) => foreign(sides[at], ref),
     legCarries: async (at, ref, interfaceName) => {
       const { stdout } = await incus(sides[at], ['query', `/1.0/instances/${ref.name}?project=${projectOf(ref.area)}`])
@@ -114,6 +121,10 @@ export async function scratchPair(): Promise<ScratchPair> {
     },
     link: async (up) => {
       await run('ip', ['-n', netns.east, 'link', 'set', 'wan', up ? 'up' : 'down'])
+    },
+    shape: async (rate) => {
+      const tbf = ['tbf', 'rate', rate, 'burst', '512kb', 'latency', '100ms']
+      await run('tc', ['-n', netns.east, 'qdisc', 'replace', 'dev', 'wan', 'root', ...tbf])
     },
     cleanup: async () => {
       await Promise.all([east.close(), west.close()])
