@@ -113,7 +113,7 @@ async function* probes(
   const [program, ...rest] = [...place.run, 'sh', '-c', LOOP, 'sh', ...args]
   // A process group of its own, so that the loop and its curl end together with us.
   const child = spawn(program!, rest, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-  const ended = Promise.race([once(child, 'exit'), once(child, 'error').then(([error]) => Promise.reject(error))])
+  const ended = Promise.race([once(child, 'close'), once(child, 'error').then(([error]) => Promise.reject(error))])
   ended.catch(() => undefined)
   let complaint = ''
   child.stderr.on('data', (data) => {

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type Clock, systemClock } from '../lib/clock.ts'
+import type { CheckAction } from '../plan/plan.ts'
+import type { ClientPlace, Sites } from '../state/sites.ts'
+import { readBack, waitForResolver } from './dns-query.ts'
+import { removeAddress, replaceAddress, type UpdateTarget } from './dns-update.ts'
+import { OutsideError } from './error.ts'
+import { lookup } from './lookup.ts'
+import { type GoodAnswer, waitForGoodAnswer } from './probe.ts'
+
+/** Seconds for an update or for reading it back. */
+const DNS_S = 20
+
+/** The world outside as the site file describes it; `dir` is where the site file is. Failures are `OutsideError`. */
+export function openOutside(sites: Sites, dir: string, clock: Clock = systemClock) {
+  return {
+    /** Points a name at one address at the site's DNS server, and reads it back from there. */
+    async setAddress(site: string, name: string, ttl_s: number, address: string): Promise<void> {
+      const target = updateTarget(site, name)
+      await replaceAddress({ ...target, ttl_s, address })
+      const { addresses } = await readBack({ ...target })
+      if (addresses.length !== 1 || addresses[0] !== address)
+        throw new OutsideError(
+          target.server,
+          `${target.server} took the update of ${name} to ${address} and answers ${addresses.join(', ') || 'no address'}: does something else write to this zone?`,
+        )
+    },
+
+    async removeAddress(site: string, name: string): Promise<void> {
+      await removeAddress(updateTarget(site, name))
+    },
+
+    /** Waits until the resolver of a place answers with the address and nothing else. */
+    async resolves(place: string, name: string, address: string, within_s: number, signal: AbortSignal): Promise<void> {
+      const found = placeOf(place)
+      if (found.resolver !== undefined) {
+        await waitForResolver({ resolver: found.resolver, name, address, within_s, signal, clock })
+        return
+      }
+      const until_ms = clock.now().getTime() + within_s * 1_000
+      for (;;) {
+        const addresses = await lookup(found, name, signal)
+        if (addresses.length === 1 && addresses[0] === address) return
+        if (clock.now().getTime() >= until_ms)
+          throw new OutsideError(
+            place,
+            `${name} is ${addresses.join(', ') || 'no address'} at ${place} after ${within_s} s, not ${address}`,
+          )
+        await clock.sleep(200, signal)
+      }
+    },
+
+    /** Waits for the first good answer at a place. */
+    goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal): Promise<GoodAnswer> {
+      return waitForGoodAnswer(placeOf(place), check, { within_s, signal })
+    },
+  }
+
+  function updateTarget(site: string, name: string): UpdateTarget {
+    const dns = sites.sites.find((each) => each.name === site)?.dns
+    if (dns === undefined)
+      throw new OutsideError(
+        site,
+        `site ${site} has no \`dns\` in the site file: nobody can be told where ${name} is now`,
+      )
+    const { server, port, zone, key } = dns
+    const { algorithm } = key
+    return {
+      server,
+      port,
+      zone,
+      key: { name: key.name, algorithm, secret: secretOf(key.file) },
+      name,
+      within_s: DNS_S,
+      clock,
+    }
+  }
+
+  /** Read when it is needed and kept nowhere. */
+  function secretOf(file: string): string {
+    const path = resolve(dir, file)
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch (error) {
+      throw new OutsideError(path, `the key for DNS updates cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  function placeOf(name: string): ClientPlace {
+    const found = sites.clients.find((each) => each.name === name)
+    if (found === undefined)
+      throw new OutsideError(
+        name,
+        `there is no client place ${name} in the site file, so nothing can be seen from there`,
+      )
+    return found
+  }
+}
