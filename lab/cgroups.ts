@@ -73,6 +73,17 @@ export async function removeCgroups(node?: string): Promise<void> {
   for (const directory of await labDirectories(node)) await rmdir(directory).catch(() => {})
 }
 
+/** Pids of the processes in the lab's cgroups, those in containers too. */
+export async function labMembers(node?: string): Promise<readonly number[]> {
+  const pids = new Set<number>()
+  for (const directory of await labDirectories(node)) {
+    const members = await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => '')
+    // 0 stands for a process that this pid namespace does not see.
+    for (const pid of members.trim().split('\n')) if (Number(pid) > 0) pids.add(Number(pid))
+  }
+  return [...pids]
+}
+
 /** All existing cgroup directories of the lab, deepest first. */
 export async function labDirectories(node?: string): Promise<readonly string[]> {
   const all: string[] = []

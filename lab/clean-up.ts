@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { labDirectories, removeCgroups, thaw } from './cgroups.ts'
+import { labDirectories, labMembers, removeCgroups, thaw } from './cgroups.ts'
 import { labPaths } from './paths.ts'
 import { allProcesses, ancestry, isAlive, killHard, namespaceOf, type ProcessId, processId } from './processes.ts'
 import { attempt, until } from './run.ts'
@@ -45,12 +45,7 @@ export async function cleanUp(): Promise<void> {
  * This process and those that started it are never among them.
  */
 export async function labProcesses(): Promise<readonly ProcessId[]> {
-  const pids = new Set<number>()
-  for (const directory of await labDirectories()) {
-    const members = await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => '')
-    // 0 stands for a process that this pid namespace does not see.
-    for (const pid of members.trim().split('\n')) if (Number(pid) > 0) pids.add(Number(pid))
-  }
+  const pids = new Set(await labMembers())
   const namespaces = await labNamespaces()
   for (const { pid } of allProcesses()) {
     const net = namespaceOf(pid, 'net')

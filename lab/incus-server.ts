@@ -67,9 +67,7 @@ export async function seedIncus(site: SiteName): Promise<void> {
 /** Imports an image under its alias, in place of an older one, and has it unpacked in the pool, as at a site in use. */
 export async function importImage(site: SiteName, image: SiteImage): Promise<void> {
   const name = `unpack-${image.alias}`
-  // Left by an `up` that was ended in the middle.
-  if ((await list(site, '/1.0/instances')).includes(`/1.0/instances/${name}`))
-    await ask(site, 'DELETE', `/1.0/instances/${name}`)
+  await removeHalfImported(site, name)
   const aliases = await list(site, '/1.0/images/aliases')
   if (aliases.includes(`/1.0/images/aliases/${image.alias}`)) {
     const { target } = (await ask(site, 'GET', `/1.0/images/aliases/${image.alias}`)) as { target: string }
@@ -83,6 +81,19 @@ export async function importImage(site: SiteName, image: SiteImage): Promise<voi
   await ask(site, 'POST', '/1.0/instances', { name, source: { type: 'image', alias: image.alias } })
   await ask(site, 'DELETE', `/1.0/instances/${name}`)
 }
+
+/** Left by an `up` that was ended in the middle: the instance of an unpacking, an image that has not got its alias. */
+async function removeHalfImported(site: SiteName, instance: string): Promise<void> {
+  if ((await list(site, '/1.0/instances')).includes(`/1.0/instances/${instance}`)) {
+    await ask(site, 'DELETE', `/1.0/instances/${instance}`)
+  }
+  const images = (await ask(site, 'GET', '/1.0/images?recursion=1')) as readonly SeenImage[] | null
+  for (const { fingerprint, aliases } of images ?? []) {
+    if ((aliases ?? []).length === 0) await ask(site, 'DELETE', `/1.0/images/${fingerprint}`)
+  }
+}
+
+type SeenImage = { readonly fingerprint: string; readonly aliases: readonly unknown[] | null }
 
 /** What a process needs in its environment to speak to the site's Incus; the client keeps its own files in the lab too. */
 export function incusEnvironment(site: SiteName): Readonly<Record<string, string>> {

@@ -17,7 +17,7 @@ import { ensureNetwork, removeStrayInterfaces, setLinks, shapeWan, siteCables } 
 import { enter, inNode, killNode, startNode } from './node.ts'
 import { labPaths, socketOf } from './paths.ts'
 import { ensurePki, publishServerCertificate } from './pki.ts'
-import { isAlive, type ProcessId, processesBeside } from './processes.ts'
+import { commandLine, isAlive, type Process, type ProcessId, processesBeside } from './processes.ts'
 import { LabError, type Ran, type RunOptions } from './run.ts'
 import { ensureService } from './services.ts'
 import { writeSitesFile } from './sites-file.ts'
@@ -114,16 +114,13 @@ export async function status(): Promise<LabStatus> {
     const init = state?.nodes[node]
     const running = init !== undefined && isAlive(init)
     const kind = topology.nodes[node].kind
-    const ignored = new Set(['bash', 'sleep'])
-    const comms = running
-      ? processesBeside(init).filter(({ parent, comm }) => parent === init.pid && !ignored.has(comm))
-      : []
+    const daemons = running ? processesBeside(init).filter((process) => isDaemon(process, init)) : []
     return {
       node,
       kind,
       running,
       addresses: addresses[node] ?? [],
-      daemons: [...new Set(comms.map(({ comm }) => comm))].toSorted(),
+      daemons: [...new Set(daemons.map(({ comm }) => comm))].toSorted(),
     }
   })
   return {
@@ -228,6 +225,11 @@ export function returnDaemon(site: SiteName): Promise<void> {
     await ensureIncusd(site, initOf(state, site))
     return state
   })
+}
+
+/** Not the waiting of the first process itself, and not the monitors of containers, which look like the daemon. */
+function isDaemon({ pid, parent, comm }: Process, init: ProcessId): boolean {
+  return parent === init.pid && comm !== 'sleep' && !(commandLine(pid)[0] ?? '').startsWith('[lxc monitor]')
 }
 
 async function ensureNode(node: NodeName, before: LabState | undefined, labNodeRootfs: string): Promise<ProcessId> {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ensureCgroups, hierarchies, removeCgroups, thaw } from './cgroups.ts'
+import { ensureCgroups, hierarchies, labMembers, removeCgroups, thaw } from './cgroups.ts'
 import { labPaths, netnsOf } from './paths.ts'
 import {
   isAlive,
@@ -22,6 +22,7 @@ import { type NodeName, topology } from './topology.ts'
  * so that no node can leave anything behind, and a power cut is one signal.
  */
 export async function startNode(node: NodeName, labNodeRootfs: string): Promise<ProcessId> {
+  await endStrays(node)
   const members = await ensureCgroups(node)
   const mountpoint = join(labPaths.nodes, node)
   await mkdir(mountpoint, { recursive: true })
@@ -72,6 +73,22 @@ exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid
   const init = firstChildOf(child.pid!)
   if (init === undefined) throw new LabError(`node ${node} ended right after its start`)
   return init
+}
+
+/** An `up` that was ended in the middle may have started this node and not noted it. */
+async function endStrays(node: NodeName): Promise<void> {
+  await until(
+    `what is left of an earlier node ${node} ends`,
+    10_000,
+    async () => {
+      const strays = (await labMembers(node)).map(processId).filter((id) => id !== undefined)
+      for (const stray of strays) killHard(stray)
+      await thaw(node)
+      return strays.length === 0 ? true : undefined
+    },
+    10,
+  )
+  await removeCgroups(node)
 }
 
 /** Ends the node and everything in it, containers too, and waits until the kernel has done so. */
