@@ -25,7 +25,7 @@ const BLOCK = 10
  *    even that does not fit behind the 11th address, machines follow the appliances directly.
  *
  * An address set by hand leaves the machine's own place empty, so that nobody else moves; whoever would have had the
- * address gets the lowest free one instead.
+ * address gets the lowest free one among the machines instead.
  */
 export function addressesOf(stack: Stack, appliances: readonly PlacedAppliance[]): Addresses {
   const given = new Map<string, number>()
@@ -58,7 +58,8 @@ function addressesIn(
   const machines = groups.flatMap((group) => group.instances)
   const places = placesOf(groups, room.prefix, room.highest())
   const displaced = machines.filter((name) => !room.give(name, places.get(name)))
-  for (const name of displaced) room.giveNext(name)
+  const lowest = Math.min(...places.values(), hostsOf(room.prefix).last)
+  for (const name of displaced) room.giveNext(name, places.size > 0 ? lowest : undefined)
   return room.given
 }
 
@@ -67,8 +68,12 @@ function makeRoom(stack: Stack, segment: Segment, wanted: readonly string[]) {
   const hosts = hostsOf(whole)
   const given = new Map<string, number>()
   const taken = new Set<number>()
-  let next = hosts.first
 
+  const nextFree = (from: number) => {
+    let value = from
+    while (taken.has(value)) value += 1
+    return value
+  }
   const take = (name: string, value: number) => {
     given.set(name, value)
     taken.add(value)
@@ -93,9 +98,11 @@ function makeRoom(stack: Stack, segment: Segment, wanted: readonly string[]) {
       take(name, value)
       return true
     },
-    giveNext: (name: string) => {
+    /** The lowest free one, if possible not below `from`. */
+    giveNext: (name: string, from = hosts.first) => {
       if (given.has(name)) return
-      while (taken.has(next)) next += 1
+      const above = nextFree(from)
+      const next = above > hosts.last ? nextFree(hosts.first) : above
       if (next > hosts.last) {
         throw new Error(
           `segment ${segment.name} (${formatPrefix(whole)}) of stack ${stack.name} has no address for ${name}`,

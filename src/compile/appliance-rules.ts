@@ -36,15 +36,21 @@ export function outputRules(layout: Layout, appliance: PlacedAppliance): string[
   return ['oifname "lo" accept', ...STATEFUL, ...client, ...anchored, ...probeRules(layout, appliance.name)]
 }
 
-/** Before anything else: a packet whose source cannot be where it comes from. DHCP clients have no source yet. */
+/** Before anything else: packets that cannot be meant: from a source that is elsewhere, or to the inside. DHCP clients have no source yet. */
 export function spoofRules(layout: Layout, appliance: PlacedAppliance): string[] {
   const outer = outerLeg(appliance)
   const own = outer === 'services' ? appliance.segments : layout.segments.map(({ name }) => name)
   const prefixes = own.map((name) => segmentOf(layout, name).prefix)
-  return [
-    ...(outer === undefined
+  // Linux takes a packet for any of its addresses on any leg: from outside only the outside address is meant.
+  const outer_rules =
+    outer === undefined
       ? []
-      : [rule([interfaceIs('iifname', outer), `ip saddr ${prefixList(prefixes)}`], 'drop', SPOOFED)]),
+      : [
+          rule([interfaceIs('iifname', outer), `ip saddr ${prefixList(prefixes)}`], 'drop', SPOOFED),
+          rule([interfaceIs('iifname', outer), `ip daddr ${prefixList(prefixes)}`], 'drop', 'unknown out there'),
+        ]
+  return [
+    ...outer_rules,
     ...appliance.segments
       .map((name) => segmentOf(layout, name))
       .filter(({ gateway }) => appliance.role !== 'load-balancer' || gateway === undefined)
