@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { labPaths } from './paths.ts'
+import { until } from './run.ts'
 
 /**
  * One mounted cgroup hierarchy of the machine and the lab's directory in it. Machines differ: unified (v2), legacy (v1,
@@ -40,24 +41,53 @@ export async function hierarchies(): Promise<readonly Hierarchy[]> {
   return found
 }
 
-/** Makes the node's directory in every hierarchy; answers the files that a process is written into to become a member. */
-export async function ensureCgroups(node: string): Promise<readonly string[]> {
-  const members: string[] = []
-  for (const hierarchy of await hierarchies()) {
-    const root = join(hierarchy.lab, node)
-    // v2 forbids processes beside children with controllers; LXC goes one up from a first process in `init.scope`.
-    const home = hierarchy.version === 2 ? join(root, 'init.scope') : root
-    await mkdir(hierarchy.lab, { recursive: true })
+/** Makes the node's directory in every hierarchy; answers the files that its first process is written into, to see them as its roots. */
+export async function ensureRoots(node: string): Promise<readonly string[]> {
+  const files: string[] = []
+  for (const { lab } of await hierarchies()) {
+    const root = join(lab, node)
+    await mkdir(lab, { recursive: true })
+    await delegateControllers(lab)
     await mkdir(root, { recursive: true })
-    await mkdir(home, { recursive: true })
-    for (const directory of [hierarchy.lab, root]) {
-      // A new v1 cpuset has no processors and no memory, and takes no process until it has.
+    // A new v1 cpuset has no processors and no memory, and takes no process until it has.
+    for (const directory of [lab, root]) {
       for (const file of ['cpuset.cpus', 'cpuset.mems']) await inherit(directory, file)
-      await delegateControllers(directory)
     }
-    members.push(join(home, 'cgroup.procs'))
+    files.push(join(root, 'cgroup.procs'))
   }
-  return members
+  return files
+}
+
+/**
+ * Moves the first processes of a node to where they stay, and has its controllers handed down. In v2 a group with
+ * controllers for its children holds no process itself; LXC looks past `init.scope`, as it does under systemd.
+ */
+export async function settle(node: string): Promise<void> {
+  for (const { version, lab } of await hierarchies()) {
+    if (version === 1) continue
+    const root = join(lab, node)
+    const home = join(root, 'init.scope')
+    await mkdir(home, { recursive: true })
+    // The first process starts others: again until none is left.
+    await until(
+      `the processes of node ${node} move to ${home}`,
+      5_000,
+      async () => {
+        const pids = (await readFile(join(root, 'cgroup.procs'), 'utf8')).trim().split('\n').filter(Boolean)
+        for (const pid of pids) await writeFile(join(home, 'cgroup.procs'), pid).catch(() => {})
+        return pids.length === 0 ? true : undefined
+      },
+      10,
+    )
+    await delegateControllers(root)
+  }
+}
+
+/** The files that a process is written into to become a member of a node that has settled. */
+export async function memberFiles(node: string): Promise<readonly string[]> {
+  return (await hierarchies()).map(({ version, lab }) =>
+    join(lab, node, version === 2 ? 'init.scope' : '.', 'cgroup.procs'),
+  )
 }
 
 /** A frozen process of a v1 hierarchy does not die of SIGKILL before it is thawed. */
@@ -118,10 +148,12 @@ async function inherit(directory: string, file: string): Promise<void> {
     await writeFile(join(directory, file), parent.trim()).catch(() => {})
 }
 
+/** Makes the controllers that a v2 group has available to its children. What a kernel does not hand down stays away. */
 async function delegateControllers(directory: string): Promise<void> {
-  const controllers = await readFile(join(directory, 'cgroup.controllers'), 'utf8').catch(() => '')
-  for (const controller of controllers.trim().split(' ').filter(Boolean)) {
-    await writeFile(join(directory, '..', 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
-    await writeFile(join(directory, 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+  for (const group of [join(directory, '..'), directory]) {
+    const controllers = await readFile(join(group, 'cgroup.controllers'), 'utf8').catch(() => '')
+    for (const controller of controllers.trim().split(' ').filter(Boolean)) {
+      await writeFile(join(group, 'cgroup.subtree_control'), `+${controller}`).catch(() => {})
+    }
   }
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { chmod, mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ensureCgroups, hierarchies, labMembers, removeCgroups, thaw } from './cgroups.ts'
+import { ensureRoots, hierarchies, labMembers, memberFiles, removeCgroups, settle, thaw } from './cgroups.ts'
 import { labPaths, netnsOf } from './paths.ts'
 import {
   isAlive,
@@ -23,12 +23,12 @@ import { type NodeName, topology } from './topology.ts'
  */
 export async function startNode(node: NodeName, labNodeRootfs: string): Promise<ProcessId> {
   await endStrays(node)
-  const members = await ensureCgroups(node)
+  const roots = await ensureRoots(node)
   const mountpoint = join(labPaths.nodes, node)
   await mkdir(mountpoint, { recursive: true })
   const script = topology.nodes[node].kind === 'site' ? await siteInit(mountpoint) : hostInit(mountpoint, labNodeRootfs)
-  const join_cgroups = members.map((file) => `echo $$ >${file}`).join('\n')
-  const outer = `${join_cgroups}
+  const enterRoots = roots.map((file) => `echo $$ >${file}`).join('\n')
+  const outer = `${enterRoots}
 exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid --fork --cgroup --uts --ipc -- bash -c "$1" lifeboat-lab-init ${node}`
   const child = spawn(
     'bash',
@@ -72,6 +72,7 @@ exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid
   child.unref()
   const init = firstChildOf(child.pid!)
   if (init === undefined) throw new LabError(`node ${node} ended right after its start`)
+  await settle(node)
   return init
 }
 
@@ -138,7 +139,7 @@ export async function startDaemon(
   argv: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const members = await ensureCgroups(node)
+  const members = await memberFiles(node)
   await mkdir(labPaths.logs, { recursive: true })
   const log = await open(join(labPaths.logs, `${node}-${argv[0]!.split('/').at(-1)}.log`), 'a')
   // It becomes a member of the node's cgroups from outside: from inside, v2 forbids that (nsdelegate, cgroups(7)).
