@@ -1,0 +1,189 @@
+import fc from 'fast-check'
+import type { End, Firewall, LoadBalancer, MachineGroup, Nat, Rule, Segment, Stack } from '../src/stack/stack.ts'
+
+/** Valid stacks of every shape that the compiler has to deal with; small, so that a counterexample can be read. */
+export const arbitraryStack: fc.Arbitrary<Stack> = fc
+  .tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }))
+  .chain(([segment_count, group_count]) => {
+    const segments = NAMES.slice(0, segment_count)
+    const groups = GROUPS.slice(0, group_count)
+    return fc
+      .record({
+        name: fc.constantFrom('shop', 'desk', 'a'),
+        segments: fc.tuple(...segments.map((name, index) => arbitrarySegment(name, index))),
+        machines: fc.tuple(...groups.map((name, index) => arbitraryGroup(name, groups.slice(0, index), segments))),
+        services: fc.array(arbitraryBalanced(segments, groups), { maxLength: 4 }),
+        firewalls: fc.array(arbitraryInside(segments), { maxLength: 2 }),
+        nats: fc.array(
+          fc.record({ inside: arbitraryInside(segments), reaches: fc.subarray(CENTRAL, { minLength: 1 }) }),
+          {
+            maxLength: 2,
+          },
+        ),
+        rules: fc.array(arbitraryRule(segments, groups), { minLength: 1, maxLength: 8, size: 'max' }),
+      })
+      .map(assemble)
+  })
+
+export const CENTRAL_ADDRESSES = { ldap: '10.200.0.1', ntp: '10.200.0.2', sql: '10.200.0.3' }
+
+const NAMES = ['web', 'app', 'data', 'front', 'back'] as const
+const GROUPS = ['red', 'blue', 'green', 'black', 'white'] as const
+const CENTRAL = ['ldap', 'ntp', 'sql']
+const PORTS = { ldap: ['tcp', 389], ntp: ['udp', 123], sql: ['tcp', 5432] } as const
+
+type Draft = {
+  readonly name: string
+  readonly segments: readonly Segment[]
+  readonly machines: readonly MachineGroup[]
+  readonly services: readonly { listen: string; pool: string }[]
+  readonly firewalls: readonly string[][]
+  readonly nats: readonly { inside: string[]; reaches: string[] }[]
+  readonly rules: readonly DraftRule[]
+}
+type DraftRule = {
+  readonly protocol: Rule['protocol']
+  readonly from: readonly string[]
+  readonly to: readonly string[]
+  readonly width: number
+}
+
+function arbitrarySegment(name: string, index: number): fc.Arbitrary<Segment> {
+  return fc.constantFrom(20, 24, 25, 26, 27).map((bits) => ({ name, prefix: `10.${index + 1}.32.0/${bits}` }))
+}
+
+function arbitraryGroup(
+  name: string,
+  before: readonly string[],
+  segments: readonly string[],
+): fc.Arbitrary<MachineGroup> {
+  return fc.record({
+    name: fc.constant(name),
+    image: fc.constant(name),
+    instances: fc
+      .integer({ min: 1, max: 3 })
+      .map((count) => Array.from({ length: count }, (_, index) => `${name}${index + 1}`)),
+    segment: fc.constantFrom(...segments),
+    stateful: fc.boolean(),
+    needs: fc.subarray([...before]),
+    ready: fc.constantFrom({ by: 'tcp', port: 7 } as const, undefined),
+    ready_within_s: fc.constant(60),
+  })
+}
+
+function arbitraryBalanced(segments: readonly string[], groups: readonly string[]) {
+  return fc.record({ listen: fc.constantFrom(...segments), pool: fc.constantFrom(...groups) })
+}
+
+function arbitraryInside(segments: readonly string[]): fc.Arbitrary<string[]> {
+  return fc.subarray([...segments], { minLength: 1 })
+}
+
+/** Ends are drawn as words; `s0` to `s3` are balanced services, dropped where there are not so many. */
+function arbitraryRule(segments: readonly string[], groups: readonly string[]): fc.Arbitrary<DraftRule> {
+  const prefixes = ['203.0.113.0/24', '203.0.113.128/25', '10.1.32.0/28', '10.0.0.0/8']
+  const words = fc.constantFrom('anyone', ...prefixes, ...segments, ...groups)
+  const targets = fc.oneof(words, fc.constantFrom('s0', 's1', 's2', 's3'))
+  return fc.record({
+    protocol: fc.constantFrom('tcp', 'tcp', 'udp', 'icmp'),
+    from: fc.array(words, { minLength: 1, maxLength: 2 }),
+    to: fc.array(targets, { minLength: 1, maxLength: 2 }),
+    width: fc.integer({ min: 0, max: 3 }),
+  })
+}
+
+function assemble(draft: Draft): Stack {
+  const load_balancers = balancers(draft)
+  const firewalls = firewallsOf(draft, load_balancers)
+  return {
+    name: draft.name,
+    segments: draft.segments,
+    machines: draft.machines,
+    firewalls,
+    load_balancers,
+    nats: natsOf(draft),
+    ingress: [],
+    services: CENTRAL.map((name) => {
+      const [protocol, port] = PORTS[name as keyof typeof PORTS]
+      return { name, protocol, port, drill: 'deny' as const }
+    }),
+    secrets: [],
+    protect: undefined,
+    checks: [],
+    addresses: [],
+  }
+}
+
+/** Services alternate between two load balancers. */
+function balancers({ services }: Draft): LoadBalancer[] {
+  const all = services.map(({ listen, pool }, index) => ({
+    name: `s${index}`,
+    listen: { segment: listen, port: 8000 + index },
+    mode: 'tcp' as const,
+    tls: undefined,
+    pool: { machine: pool, port: 9000 },
+    check: { by: 'tcp' as const },
+  }))
+  return [0, 1]
+    .map((which) => ({ name: `lb${which}`, services: all.filter((_, index) => index % 2 === which) }))
+    .filter((balancer) => balancer.services.length > 0)
+}
+
+/** No segment is behind two firewalls, and one without any appliance is put behind one more. */
+function firewallsOf(draft: Draft, load_balancers: readonly LoadBalancer[]): Firewall[] {
+  const used = new Set<string>()
+  const make = (name: string, segments: readonly string[]): Firewall[] => {
+    const inside = segments.filter((segment) => !used.has(segment))
+    for (const segment of inside) used.add(segment)
+    const rules = draft.rules.flatMap((rule, index) => ruleOf(draft, load_balancers, rule, index))
+    return inside.length === 0 ? [] : [{ name, outside: 'dhcp', inside, rules }]
+  }
+  const drawn = draft.firewalls.flatMap((inside, index) => make(`fw${index}`, inside))
+  const served = new Set([
+    ...draft.nats.flatMap(({ inside }) => inside),
+    ...draft.services.flatMap(({ listen, pool }) => [
+      listen,
+      draft.machines.find(({ name }) => name === pool)?.segment,
+    ]),
+  ])
+  const rest = draft.segments.map(({ name }) => name).filter((name) => !served.has(name))
+  return [...drawn, ...make('fw-rest', rest)]
+}
+
+function ruleOf(draft: Draft, load_balancers: readonly LoadBalancer[], rule: DraftRule, index: number): Rule[] {
+  const balanced = load_balancers.flatMap(({ services }) => services)
+  const ends = (words: readonly string[]) =>
+    words.flatMap((word): End[] => {
+      if (word === 'anyone') return [{ kind: 'anyone' }]
+      if (word.includes('/')) return [{ kind: 'prefix', prefix: word }]
+      if (balanced.some(({ name }) => name === word)) return [{ kind: 'balanced', service: word }]
+      if (draft.segments.some(({ name }) => name === word)) return [{ kind: 'segment', segment: word }]
+      return draft.machines.some(({ name }) => name === word) ? [{ kind: 'machine', machine: word }] : []
+    })
+  const from = ends(rule.from)
+  const to = ends(rule.to)
+  if (from.length === 0 || to.length === 0) return []
+  // Some rules open the ports of balanced services, others ports of their own.
+  const first = to.some(({ kind }) => kind === 'balanced') ? 8000 : 1000 + 10 * index
+  const ports = rule.protocol === 'icmp' ? undefined : { first, last: first + rule.width }
+  return [
+    {
+      protocol: rule.protocol,
+      ports,
+      from,
+      to,
+      words: `rule ${index}: ${rule.from.join(', ')} to ${rule.to.join(', ')}`,
+    },
+  ]
+}
+
+/** A central service has one NAT box for each segment. */
+function natsOf({ nats }: Draft): Nat[] {
+  const used = new Set<string>()
+  return nats.flatMap(({ inside, reaches }, index) => {
+    const free = reaches.filter((service) => inside.every((segment) => !used.has(`${service} ${segment}`)))
+    for (const service of free) for (const segment of inside) used.add(`${service} ${segment}`)
+    // A box that reaches nothing would still serve its segments; the language asks for one service at least.
+    return [{ name: `nat${index}`, outside: 'dhcp' as const, inside, reaches: free.length === 0 ? [] : free }]
+  })
+}

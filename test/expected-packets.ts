@@ -1,0 +1,253 @@
+import type { Compiled, CompiledAppliance } from '../src/compile/compiled.ts'
+import type { BalancedService, End, Firewall, LoadBalancer, Nat, Rule, Stack } from '../src/stack/stack.ts'
+import { CENTRAL_ADDRESSES } from './arbitrary-stack.ts'
+import type { Host, Packet } from './nft-evaluator.ts'
+
+/**
+ * What should happen to a packet, from the stack's own words and the computed addresses. Written apart from the
+ * compiler: packet by packet instead of rule by rule.
+ */
+export type Want =
+  | { readonly verdict: 'dropped' }
+  | { readonly verdict: 'received'; readonly dst: string }
+  | { readonly verdict: 'forwarded'; readonly dst: string; readonly oif: string; readonly hidden: boolean }
+
+export const OUTSIDE_ADDRESS = '198.51.100.7'
+const DROPPED = { verdict: 'dropped' } as const
+
+export function judge(stack: Stack, compiled: Compiled, box: CompiledAppliance, packet: Packet): Want {
+  const firewall = stack.firewalls.find(({ name }) => name === box.name)
+  const balancer = stack.load_balancers.find(({ name }) => name === box.name)
+  const nat = stack.nats.find(({ name }) => name === box.name)
+  const own = judgeOwn(compiled, box, packet)
+  if (own !== undefined) return own
+  if (firewall !== undefined) return judgeFirewall(stack, compiled, firewall, packet)
+  if (balancer !== undefined) return judgeBalancer(stack, compiled, balancer, packet)
+  if (nat !== undefined) return judgeNat(stack, compiled, nat, packet)
+  throw new Error(`${box.name} is nothing`)
+}
+
+/** DHCP, DNS and ping: to the leg's own address, from its own segment. */
+function judgeOwn(compiled: Compiled, box: CompiledAppliance, packet: Packet): Want | undefined {
+  const segment = compiled.segments.find(({ name }) => name === packet.iif)
+  if (segment === undefined) return undefined
+  const to_leg = packet.dst === legAddress(compiled, box.name, segment.name)
+  const anchored = segment.anchor === box.name
+  const near = inPrefix(packet.src, segment.prefix)
+  const dns = packet.dport === 53 && packet.protocol !== 'icmp'
+  if (to_leg && near && (packet.protocol === 'icmp' || (anchored && dns)))
+    return { verdict: 'received', dst: packet.dst }
+  return undefined
+}
+
+function judgeFirewall(stack: Stack, compiled: Compiled, firewall: Firewall, packet: Packet): Want {
+  const own = stack.segments.find(({ prefix }) => inPrefix(packet.src, prefix))
+  if (packet.iif === 'outside') {
+    if (own !== undefined || packet.dst !== OUTSIDE_ADDRESS) return DROPPED
+    for (const rule of firewall.rules) {
+      if (
+        !carries(rule, packet) ||
+        !rule.from.some((end) => isEnd(stack, compiled, firewall, end, packet.src, undefined))
+      )
+        continue
+      for (const end of rule.to) {
+        const target = singleTarget(stack, compiled, firewall, end, packet)
+        if (target !== undefined) return { verdict: 'forwarded', ...target, hidden: false }
+      }
+    }
+    return packet.protocol === 'icmp' ? { verdict: 'received', dst: packet.dst } : DROPPED
+  }
+  const to = stack.segments.find(({ prefix }) => inPrefix(packet.dst, prefix))
+  const oif = to === undefined ? 'outside' : to.name
+  if (own?.name !== packet.iif || oif === packet.iif) return DROPPED
+  if (to !== undefined && !firewall.inside.includes(to.name)) return DROPPED
+  const isOwn = stack.segments.some(({ name }) => legAddress(compiled, firewall.name, name) === packet.dst)
+  if (isOwn || packet.dst === OUTSIDE_ADDRESS) return DROPPED
+  const allowed = firewall.rules.some(
+    (rule) =>
+      carries(rule, packet) &&
+      rule.from.some((end) => isEnd(stack, compiled, firewall, end, packet.src, undefined)) &&
+      rule.to.some((end) => isEnd(stack, compiled, firewall, end, packet.dst, packet)),
+  )
+  return allowed ? { verdict: 'forwarded', dst: packet.dst, oif, hidden: to === undefined } : DROPPED
+}
+
+function carries({ protocol, ports }: Rule, packet: Packet): boolean {
+  if (protocol !== packet.protocol) return false
+  return ports === undefined || (packet.dport >= ports.first && packet.dport <= ports.last)
+}
+
+function isEnd(
+  stack: Stack,
+  compiled: Compiled,
+  firewall: Firewall,
+  end: End,
+  value: string,
+  packet: Packet | undefined,
+): boolean {
+  switch (end.kind) {
+    case 'anyone':
+      return true
+    case 'prefix':
+      return inPrefix(value, end.prefix)
+    case 'segment':
+      return stack.segments.some(({ name, prefix }) => name === end.segment && inPrefix(value, prefix))
+    case 'machine':
+      return groupAddresses(stack, compiled, end.machine).some(({ address }) => address === value)
+    case 'balanced': {
+      const found = serviceNamed(stack, end.service)
+      if (found === undefined || packet === undefined) return false
+      return (
+        firewall.inside.includes(found.service.listen.segment) &&
+        legAddress(compiled, found.balancer.name, found.service.listen.segment) === value &&
+        isFor(found.service, packet)
+      )
+    }
+  }
+}
+
+function isFor(service: BalancedService, packet: Packet): boolean {
+  return packet.protocol === 'icmp' || (packet.protocol === 'tcp' && packet.dport === service.listen.port)
+}
+
+function singleTarget(stack: Stack, compiled: Compiled, firewall: Firewall, end: End, packet: Packet) {
+  if (end.kind === 'machine') {
+    const all = groupAddresses(stack, compiled, end.machine)
+    const only = all.length === 1 ? all[0] : undefined
+    return only !== undefined && firewall.inside.includes(only.segment)
+      ? { dst: only.address, oif: only.segment }
+      : undefined
+  }
+  if (end.kind !== 'balanced') return undefined
+  const found = serviceNamed(stack, end.service)
+  if (found === undefined || !isFor(found.service, packet)) return undefined
+  const { segment } = found.service.listen
+  if (!firewall.inside.includes(segment)) return undefined
+  return { dst: legAddress(compiled, found.balancer.name, segment), oif: segment }
+}
+
+function judgeBalancer(stack: Stack, compiled: Compiled, balancer: LoadBalancer, packet: Packet): Want {
+  const segment = stack.segments.find(({ name }) => name === packet.iif)
+  const routed = stack.firewalls.some(({ inside }) => inside.includes(packet.iif))
+  if (segment === undefined || (!routed && !inPrefix(packet.src, segment.prefix))) return DROPPED
+  if (packet.dst !== legAddress(compiled, balancer.name, segment.name)) return DROPPED
+  const listens = balancer.services.some(
+    ({ listen }) => listen.segment === segment.name && packet.protocol === 'tcp' && listen.port === packet.dport,
+  )
+  return listens || packet.protocol === 'icmp' ? { verdict: 'received', dst: packet.dst } : DROPPED
+}
+
+function judgeNat(stack: Stack, compiled: Compiled, nat: Nat, packet: Packet): Want {
+  const segment = stack.segments.find(({ name }) => name === packet.iif)
+  if (segment === undefined || !inPrefix(packet.src, segment.prefix)) return DROPPED
+  const leg = compiled.instances.find(({ name }) => name === nat.name)?.legs.find((one) => one.interface === packet.iif)
+  const fixed = leg?.to === 'segment' ? leg.also : []
+  const name = [...nat.reaches].sort()[fixed.indexOf(packet.dst)]
+  const service = stack.services.find((candidate) => candidate.name === name)
+  if (service === undefined || service.protocol !== packet.protocol || service.port !== packet.dport) return DROPPED
+  const dst = CENTRAL_ADDRESSES[service.name as keyof typeof CENTRAL_ADDRESSES]
+  return { verdict: 'forwarded', dst, oif: 'services', hidden: true }
+}
+
+export function rulesetOf(box: CompiledAppliance): string {
+  const file = box.files.find(({ path }) => path === '/etc/nftables.conf')
+  if (file === undefined) throw new Error(`${box.name} has no ruleset`)
+  return file.text
+}
+
+export function hostOf(compiled: Compiled, box: CompiledAppliance): Host {
+  const local = box.legs.flatMap((leg) => (leg.to === 'segment' ? [leg.address, ...leg.also] : [OUTSIDE_ADDRESS]))
+  const outer = box.role === 'firewall' ? 'outside' : box.role === 'nat' ? 'services' : 'nowhere'
+  const legs = box.legs.map((leg) => leg.interface)
+  const near = compiled.segments.filter(({ name }) => legs.includes(name))
+  return { local, route: (dst) => near.find(({ prefix }) => inPrefix(dst, prefix))?.name ?? outer }
+}
+
+/** Packets that have a chance: addresses, ports and legs that mean something, and their neighbours. */
+export function arbitraryPackets(
+  stack: Stack,
+  compiled: Compiled,
+  box: CompiledAppliance,
+  seed: number,
+  count: number,
+): Packet[] {
+  const pick = picker(seed)
+  const inside = compiled.instances.flatMap(({ legs }) =>
+    legs.flatMap((leg) => (leg.to === 'segment' ? [leg.address, ...leg.also] : [])),
+  )
+  const fixed = box.legs.flatMap((leg) => (leg.to === 'segment' ? leg.also : []))
+  const often = [...fixed, ...fixed, ...fixed, ...fixed, ...fixed]
+  const addresses = [...inside, ...often, '203.0.113.9', '203.0.113.200', '10.1.32.14', '10.9.9.9']
+  const meant = meantBy(stack, box.name)
+  return Array.from({ length: count }, (): Packet => {
+    const iif = pick(box.legs).interface
+    const segment = compiled.segments.find(({ name }) => name === iif)
+    const near = addresses.filter((address) => segment === undefined || inPrefix(address, segment.prefix))
+    const service = pick(meant)
+    return {
+      iif,
+      src: pick(pick([near, near, near, addresses])),
+      dst: pick(iif === 'outside' ? [OUTSIDE_ADDRESS, OUTSIDE_ADDRESS, pick(addresses)] : addresses),
+      protocol: pick([service.protocol, service.protocol, service.protocol, 'tcp', 'udp', 'icmp'] as const),
+      sport: 40000,
+      dport: service.port,
+    }
+  })
+}
+
+/** Ports that the appliance could have opened, and those beside them. */
+function meantBy(stack: Stack, name: string): { protocol: Packet['protocol']; port: number }[] {
+  const rules = stack.firewalls.find((firewall) => firewall.name === name)?.rules ?? []
+  const opened = rules.flatMap(({ protocol, ports }) => {
+    const { first, last } = ports ?? { first: 0, last: 0 }
+    return [first, first, last, last, first - 1, last + 1].map((port) => ({ protocol, port: Math.max(port, 0) }))
+  })
+  const balanced = stack.load_balancers.flatMap(({ services }) => services)
+  const listening = balanced.map(({ listen }) => ({ protocol: 'tcp' as const, port: listen.port }))
+  const central = stack.services.map(({ protocol, port }) => ({ protocol, port }))
+  const own = [53, 9000].map((port) => ({ protocol: 'tcp' as const, port }))
+  return [...opened, ...opened, ...listening, ...central, ...own]
+}
+
+/** Picks that follow from the seed alone (mulberry32). */
+function picker(seed: number): <T>(list: readonly T[]) => T {
+  let state = seed
+  return (list) => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    const value = (mixed ^ (mixed >>> 14)) >>> 0
+    return list[value % list.length] as (typeof list)[number]
+  }
+}
+
+function groupAddresses(stack: Stack, compiled: Compiled, group: string): { address: string; segment: string }[] {
+  const { instances = [], segment = '' } = stack.machines.find(({ name }) => name === group) ?? {}
+  return instances.map((instance) => ({ address: legAddress(compiled, instance, segment), segment }))
+}
+
+function serviceNamed(stack: Stack, name: string): { balancer: LoadBalancer; service: BalancedService } | undefined {
+  for (const balancer of stack.load_balancers) {
+    const service = balancer.services.find((candidate) => candidate.name === name)
+    if (service !== undefined) return { balancer, service }
+  }
+  return undefined
+}
+
+function legAddress(compiled: Compiled, instance: string, segment: string): string {
+  const legs = compiled.instances.find(({ name }) => name === instance)?.legs ?? []
+  for (const leg of legs) if (leg.to === 'segment' && leg.segment === segment) return leg.address
+  return 'none'
+}
+
+function inPrefix(address: string, prefix: string): boolean {
+  const [base = '', bits = '32'] = prefix.split('/')
+  return binary(address).slice(0, Number(bits)) === binary(base).slice(0, Number(bits))
+}
+
+function binary(address: string): string {
+  return address
+    .split('.')
+    .map((part) => Number(part).toString(2).padStart(8, '0'))
+    .join('')
+}
