@@ -1,3 +1,4 @@
+import { suggest } from './nearest.ts'
 import { clip } from './problems-of-schema.ts'
 import type { Path } from './source.ts'
 import { own, type Report, type View } from './view.ts'
@@ -33,6 +34,7 @@ export function checkServices(view: View, report: Report): void {
       }
     }
   }
+  checkRecords(view, report)
   if (view.whole) checkAbsence(view, report)
 }
 
@@ -61,6 +63,19 @@ function checkBalancer(view: View, at: Path, services: Balanced, report: Report)
         'raise the count',
       )
     }
+  }
+}
+
+/** The loss of a failover is measured in a machine whose data is replicated. */
+function checkRecords({ file, instances, whole }: View, report: Report): void {
+  const machine = file.protect?.records?.in
+  if (machine === undefined) return
+  const at = ['protect', 'records', 'in']
+  const group = instances.get(machine)
+  if (group === undefined) {
+    if (whole) report('error', at, `unknown machine "${clip(machine)}"`, suggest(machine, instances.keys(), 'machines'))
+  } else if (own(file.machines, group)?.stateful !== true) {
+    report('error', at, `machine "${clip(machine)}" is not stateful: no point holds its records`, 'name one that is')
   }
 }
 

@@ -6,7 +6,7 @@ export function suggest(word: string, known: Iterable<string>, noun: string): st
   const names = [...known]
   const near = nearest(word, names)
   if (near !== undefined) return `did you mean "${near}"?`
-  if (names.length === 0) return `no ${noun} is declared`
+  if (names.length === 0) return `there are no ${noun}`
   const shown = names.slice(0, LISTED).join(', ')
   return names.length > LISTED ? `${noun}: ${shown}, and ${names.length - LISTED} more` : `${noun}: ${shown}`
 }

@@ -1,5 +1,5 @@
 import type { Place, Problem } from './problem.ts'
-import { problemsOfSchema } from './problems-of-schema.ts'
+import { clipTo, problemsOfSchema } from './problems-of-schema.ts'
 import { resolve } from './resolve.ts'
 import { StackFile } from './schema.ts'
 import { type Path, readSource } from './source.ts'
@@ -24,7 +24,7 @@ export type Parsed = {
 export function parseStack(text: string, file: string): Parsed {
   const { value, problems: found, locate } = readSource(text, file)
   const problems = [...found]
-  const done = (stack: Stack | undefined): Parsed => ({ stack, problems: inOrder(problems), locate })
+  const done = (stack: Stack | undefined): Parsed => ({ stack, problems: inOrder(problems).map(printable), locate })
   if (value === undefined) return done(undefined)
 
   const first = StackFile.safeParse(value)
@@ -75,6 +75,13 @@ function remove(root: Record<string, unknown>, path: Path): void {
   }
   if (typeof parent === 'object' && parent !== null) delete (parent as Record<string | number, unknown>)[path.at(-1)!]
 }
+
+/** What comes from the file may hold anything: a problem is a line, and its hint is one. */
+function printable({ level, at, what, hint }: Problem): Problem {
+  return { level, at, what: clipTo(LONGEST, what), hint: hint === undefined ? undefined : clipTo(LONGEST, hint) }
+}
+
+const LONGEST = 1000
 
 function inOrder(problems: readonly Problem[]): readonly Problem[] {
   return problems.toSorted((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)

@@ -48,7 +48,7 @@ function problemsOf(issue: Issue, above: Path, root: unknown, locate: Locate): r
       if (value === undefined)
         return problem(
           `missing "${path.at(-1) ?? 'value'}"`,
-          `${expected.noun}${expected.hint ? `, ${expected.hint}` : ''}`,
+          expected.hint === undefined ? `it is ${expected.noun}` : `${expected.noun}, ${expected.hint}`,
         )
       return problem(`expected ${expected.noun}, found ${shown(value)}`, expected.hint)
     }

@@ -17,8 +17,9 @@ export type Locate = (path: Path, part?: 'key' | 'value') => Place
 export const MAX_SIZE_BYTES = 1024 * 1024
 /** The language nests less than ten deep. */
 const MAX_DEPTH = 32
+const TOO_DEEP = `the language nests less than ${MAX_DEPTH} levels deep`
 /** After a syntax error the rest is guesswork; so only the first few are shown. */
-const MAX_SYNTAX_PROBLEMS = 10
+const MAX_SYNTAX_PROBLEMS = 3
 
 /** Never throws. Aliases, anchors and tags are refused: the language has no use for them and they hide what is meant. */
 export function readSource(text: string, file: string): Source {
@@ -26,7 +27,11 @@ export function readSource(text: string, file: string): Source {
   const root: Spot = { key: 0, value: 0, children: undefined }
   const place = (offset: number): Place => {
     const at = lines.linePos(Math.max(0, Math.min(offset, text.length)))
-    return { file, line: Math.max(1, at.line), column: Math.max(1, at.col) }
+    const line = Math.max(1, at.line)
+    // The parser counts a byte order mark and line ends of its own; a place is always one that an editor can go to.
+    const end = text.indexOf('\n', lines.lineStarts[line - 1] ?? 0)
+    const length = (end < 0 ? text.length : end) - (lines.lineStarts[line - 1] ?? 0)
+    return { file, line, column: Math.max(1, Math.min(at.col, length + 1)) }
   }
   const problems: Problem[] = []
   const problem = (offset: number, what: string, hint: string | undefined): undefined => {
@@ -47,15 +52,20 @@ export function readSource(text: string, file: string): Source {
 
   const parsed = parseYaml(text, lines)
   if (parsed === 'too deep') {
-    problem(0, 'nested too deeply to be read', `the language nests less than ${MAX_DEPTH} levels deep`)
+    problem(0, 'nested too deeply to be read', TOO_DEEP)
     return source(undefined)
   }
   const { contents, errors } = parsed
+  const overflow = errors.find((error) => /call stack|stack overflow/i.test(error.message))
+  if (overflow !== undefined) {
+    problem(overflow.pos[0], 'nested too deeply to be read', TOO_DEEP)
+    return source(undefined)
+  }
   if (errors.length > 0) {
     // The parser reports some mistakes twice at one place.
     const once = new Map(errors.map((error) => [`${error.pos[0]} ${error.code}`, error]))
     for (const error of [...once.values()].slice(0, MAX_SYNTAX_PROBLEMS)) {
-      problem(error.pos[0], syntaxWords(error), SYNTAX_HINTS[error.code])
+      problem(error.pos[0], syntaxWords(error), syntaxHint(error))
     }
     return source(undefined)
   }
@@ -100,7 +110,7 @@ function convert(node: ParsedNode | null, spot: Spot, problem: Report, depth: nu
   if (node.tag !== undefined && !STANDARD_TAG.test(node.tag)) {
     problem(spot.value, `tags are not allowed: ${node.tag}`, 'leave the tag out')
   }
-  if (depth > MAX_DEPTH) return problem(spot.value, 'nested too deeply', `at most ${MAX_DEPTH} levels`)
+  if (depth > MAX_DEPTH) return problem(spot.value, 'nested too deeply', TOO_DEEP)
   if (isScalar(node)) return typeof node.value === 'bigint' ? Number(node.value) : node.value
   spot.children = new Map()
   if (isSeq(node)) {
@@ -153,6 +163,10 @@ function syntaxWords(error: YAMLError): string {
   return `not valid YAML: ${first.charAt(0).toLowerCase()}${first.slice(1).replace(/[.:]$/, '')}`
 }
 
+function syntaxHint(error: YAMLError): string | undefined {
+  return error.message.includes('and end with a') ? SYNTAX_HINTS.MISSING_CHAR : SYNTAX_HINTS[error.code]
+}
+
 const SYNTAX_HINTS: Partial<Record<string, string>> = {
   TAB_AS_INDENT: 'indent with spaces',
   BAD_INDENT: 'align it with the keys of the same level',
@@ -161,5 +175,6 @@ const SYNTAX_HINTS: Partial<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'a nested map starts on a line of its own; or use { } on one line',
   MULTILINE_IMPLICIT_KEY: 'is a colon missing?',
   UNEXPECTED_TOKEN: 'quote text that holds special characters',
+  BAD_SCALAR_START: 'quote text that starts with a special character',
   BAD_ALIAS: 'quote text that starts with *',
 }
