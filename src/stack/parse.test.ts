@@ -37,7 +37,7 @@ test('a machine goes before a segment of the same name; the segment can be named
 test('locate tells where a value is', () => {
   expect(parseStack(SHOP, 'shop.yaml').locate(['secrets', 'shop-tls', 'file'])).toEqual({
     file: 'shop.yaml',
-    line: 41,
+    line: 42,
     column: 21,
   })
 })
