@@ -1,39 +1,24 @@
-import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { cleanUp } from './clean-up.ts'
 import { ensureImages } from './images/images.ts'
-import {
-  ensureIncusd,
-  importImage,
-  incusEnvironment,
-  killIncusd,
-  list,
-  type SiteImage,
-  seedIncus,
-} from './incus-server.ts'
+import { ensureIncusd, importImage, killIncusd, list, type SiteImage, seedIncus } from './incus-server.ts'
 import { ensureNetwork, removeStrayInterfaces, setLinks, shapeWan, siteCables } from './network.ts'
-import { enter, inNode, killNode, startNode } from './node.ts'
-import { labPaths, socketOf } from './paths.ts'
+import { killNode, startNode } from './node.ts'
+import { labPaths } from './paths.ts'
 import { ensurePki, publishServerCertificate } from './pki.ts'
-import { commandLine, isAlive, type Process, type ProcessId, processesBeside } from './processes.ts'
-import { LabError, type Ran, type RunOptions } from './run.ts'
+import { isAlive, type ProcessId } from './processes.ts'
+import { LabError } from './run.ts'
 import { ensureService } from './services.ts'
 import { writeSitesFile } from './sites-file.ts'
 import { initOf, type LabState, readState, withLock, writeState } from './state.ts'
-import {
-  isNode,
-  isSite,
-  type LinkEnd,
-  type NodeName,
-  nodeNames,
-  type SiteName,
-  siteNames,
-  topology,
-} from './topology.ts'
+import { addressesByNode } from './status.ts'
+import { type NodeName, nodeNames, type SiteName, siteNames, topology } from './topology.ts'
 
+export { commandIn, exec } from './exec.ts'
 export { labPaths } from './paths.ts'
+export { type LabStatus, status } from './status.ts'
 
 export type UpOptions = { readonly log?: (line: string) => void }
 
@@ -89,76 +74,6 @@ export function down(): Promise<void> {
     needRoot()
     await cleanUp()
   })
-}
-
-export type NodeStatus = {
-  readonly node: NodeName
-  readonly kind: 'host' | 'router' | 'site'
-  readonly running: boolean
-  readonly addresses: readonly string[]
-  readonly daemons: readonly string[]
-}
-
-export type LabStatus = {
-  readonly up: boolean
-  readonly wan: { readonly cut: boolean; readonly rate: string }
-  readonly killed: readonly SiteName[]
-  readonly nodes: readonly NodeStatus[]
-}
-
-/** What runs now, read from the machine. */
-export async function status(): Promise<LabStatus> {
-  const state = await readState()
-  const addresses = addressesByNode()
-  const nodes = nodeNames.map((node): NodeStatus => {
-    const init = state?.nodes[node]
-    const running = init !== undefined && isAlive(init)
-    const kind = topology.nodes[node].kind
-    const daemons = running ? processesBeside(init).filter((process) => isDaemon(process, init)) : []
-    return {
-      node,
-      kind,
-      running,
-      addresses: addresses[node] ?? [],
-      daemons: [...new Set(daemons.map(({ comm }) => comm))].toSorted(),
-    }
-  })
-  return {
-    up: nodes.every(({ running }) => running),
-    wan: state?.wan ?? { cut: false, rate: topology.wan_rate },
-    killed: state?.killed ?? [],
-    nodes,
-  }
-}
-
-export type ExecOptions = RunOptions & {
-  /** The command takes over this terminal; the answer then has no output. */
-  readonly inherit?: boolean
-}
-
-/** Runs a command in a node to its end; its exit status is a result, not an error. */
-export async function exec(node: string, argv: readonly string[], options: ExecOptions = {}): Promise<Ran> {
-  if (options.inherit !== true) {
-    const { init, before, env } = await place(node)
-    return inNode(init, [...before, ...argv], { ...options, env: { ...env, ...options.env } })
-  }
-  const { argv: whole, env } = await commandIn(node, argv)
-  const child = spawn(whole[0]!, whole.slice(1), { stdio: 'inherit', env: { ...process.env, ...env, ...options.env } })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code, signal) =>
-      resolve({ exit: code ?? (signal === 'SIGINT' ? 130 : 143), stdout: '', stderr: '' }),
-    )
-  })
-}
-
-/** The same as a command line and environment, for a caller who starts it himself, such as a client that keeps running. */
-export async function commandIn(
-  node: string,
-  argv: readonly string[],
-): Promise<{ readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> }> {
-  const { init, before, env } = await place(node)
-  return { argv: [...enter(init), ...before, ...argv], env }
 }
 
 export function cutWan(): Promise<void> {
@@ -227,11 +142,6 @@ export function returnDaemon(site: SiteName): Promise<void> {
   })
 }
 
-/** Not the waiting of the first process itself, and not the monitors of containers, which look like the daemon. */
-function isDaemon({ pid, parent, comm }: Process, init: ProcessId): boolean {
-  return parent === init.pid && comm !== 'sleep' && !(commandLine(pid)[0] ?? '').startsWith('[lxc monitor]')
-}
-
 async function ensureNode(node: NodeName, before: LabState | undefined, labNodeRootfs: string): Promise<ProcessId> {
   const init = before?.nodes[node]
   if (init !== undefined && isAlive(init)) {
@@ -273,35 +183,6 @@ async function change(work: (state: LabState) => Promise<LabState>): Promise<voi
     if (state === undefined) throw new LabError('there is no lab: run `lifeboat lab up`')
     await writeState(await work(state))
   })
-}
-
-async function place(node: string): Promise<{
-  readonly init: ProcessId
-  readonly before: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-}> {
-  if (!isNode(node)) throw new LabError(`there is no node ${node}; the nodes are ${nodeNames.join(', ')}`)
-  const state = await readState()
-  if (state === undefined) throw new LabError('there is no lab: run `lifeboat lab up`')
-  const init = initOf(state, node)
-  if (!isSite(node))
-    return { init, before: [], env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } }
-  if (!existsSync(socketOf(node))) throw new LabError(`site ${node} has no Incus; run \`lifeboat lab up\``)
-  // A site has the machine's file system: the command starts in the directory of the caller.
-  return { init, before: ['sh', '-c', 'cd "$0" 2>/dev/null; exec "$@"', process.cwd()], env: incusEnvironment(node) }
-}
-
-function addressesByNode(): Readonly<Record<string, readonly string[]>> {
-  const ends: readonly { readonly node: string; readonly address?: string }[] = [
-    ...topology.bridges,
-    ...topology.links.flatMap((link): readonly LinkEnd[] => link.ends),
-  ]
-  return Object.fromEntries(
-    nodeNames.map((node) => [
-      node,
-      ends.flatMap((end) => (end.node === node && end.address !== undefined ? [end.address] : [])),
-    ]),
-  )
 }
 
 function needRoot(): void {

@@ -204,16 +204,16 @@ export function isSite(name: string): name is SiteName {
 }
 
 /** `site`: an Incus server, with the file system of the machine. The others run from the root file system `lab-node`. */
-export type Node = { readonly kind: 'host' | 'router' | 'site'; readonly routes: readonly Route[] }
-export type Route = { readonly to: string; readonly via: string }
-export type Bridge = { readonly node: string; readonly name: string; readonly address?: string }
+type Node = { readonly kind: 'host' | 'router' | 'site'; readonly routes: readonly Route[] }
+type Route = { readonly to: string; readonly via: string }
+type Bridge = { readonly node: string; readonly name: string; readonly address?: string }
 export type LinkEnd = {
   readonly node: string
   readonly name: string
   readonly address?: string
   readonly bridge?: string
 }
-export type Link = { readonly ends: readonly [LinkEnd, LinkEnd] }
+type Link = { readonly ends: readonly [LinkEnd, LinkEnd] }
 /** A DHCP server. Without `router` and `dns` its clients are told of neither. */
 export type Dhcp = {
   readonly node: string
