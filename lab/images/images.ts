@@ -75,7 +75,7 @@ async function buildMissing(
       try {
         await timed(recipe.name, log, async () => {
           const built = await buildRootfs(recipe, baseTar, join(work, recipe.name), apt)
-          for (const [index, path] of paths.entries()) await rename(built[index]!, path)
+          for (const [index, path] of paths.entries()) await publish(built[index]!, path)
         })
       } catch (error) {
         failures.push(error)
@@ -84,6 +84,15 @@ async function buildMissing(
   }
   await Promise.all(Array.from({ length: at_once }, worker))
   if (failures.length > 0) throw failures[0]
+}
+
+/** Two builders may have made the same image at the same time: the first one stands, since both are the same recipe. */
+async function publish(built: string, path: string): Promise<void> {
+  try {
+    await rename(built, path)
+  } catch (error) {
+    if (!existsSync(path)) throw error
+  }
 }
 
 async function timed(name: string, log: (line: string) => void, build: () => Promise<void>): Promise<void> {
