@@ -72,7 +72,7 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       return 'refused' in situation ? situation : planFailover(situation, request)
     }
     case 'destroy': {
-      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      const situation = await lookByName(lifeboat, request.stack, 'anything', now)
       return 'refused' in situation ? situation : planDestroy(situation, request)
     }
   }
@@ -188,7 +188,7 @@ export async function stacks(lifeboat: Lifeboat): Promise<readonly string[]> {
 async function lookByName(
   lifeboat: Lifeboat,
   name: string,
-  prefer: 'active' | 'standby',
+  prefer: 'active' | 'standby' | 'anything',
   now: Date,
 ): Promise<Situation | { readonly refused: readonly Finding[] }> {
   const seen = await Promise.all(
@@ -199,6 +199,13 @@ async function lookByName(
   )
   const ranked = [...claims].sort((a, b) => Number(b.role === prefer) - Number(a.role === prefer) || b.epoch - a.epoch)
   const definition = ranked.find((claim) => claim.definition !== undefined)?.definition
+  if (
+    definition === undefined &&
+    prefer === 'anything' &&
+    seen.some((each) => each.answer !== undefined && each.answer.observed.areas.length > 0)
+  ) {
+    return situationOf(lifeboat, remainsOf(name), { text: '', file: '', digest: '', secrets: {} }, now, seen)
+  }
   if (definition === undefined) {
     const silent = seen.filter((each) => each.answer === undefined).map((each) => `${each.site.name}: ${each.silence}`)
     return {
@@ -220,6 +227,24 @@ async function lookByName(
   }
   const stack = stackOf(definition.text, definition.file)
   return situationOf(lifeboat, stack, definition, now, seen)
+}
+
+/** A stack of which only remains are left: enough to remove them by their marks. */
+function remainsOf(name: string): Stack {
+  return {
+    name,
+    segments: [],
+    machines: [],
+    firewalls: [],
+    load_balancers: [],
+    nats: [],
+    ingress: [],
+    services: [],
+    secrets: [],
+    protect: undefined,
+    checks: [],
+    addresses: [],
+  }
 }
 
 async function look(lifeboat: Lifeboat, stack: Stack, definition: Definition, now: Date): Promise<Situation> {

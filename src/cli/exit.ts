@@ -1,8 +1,8 @@
 import { StackProblems } from '../lifeboat.ts'
+import { exit } from './exit-codes.ts'
 import { SitesProblems } from './open.ts'
 
-export const exit = { done: 0, problems: 1, failed: 2, person: 3, usage: 64 } as const
-export const exitCodes = '0 done, 1 problems, 2 failed and undone, 3 a person is needed, 64 usage'
+export { exit }
 
 /** Prints what a person can act on, and answers with the exit code. A bug shows its stack. */
 export function reportError(error: unknown): number {

@@ -1,19 +1,22 @@
 import { Command, CommanderError } from 'commander'
-import { abortCommand } from './abort.ts'
-import { checkCommand } from './check.ts'
-import { deployCommand } from './deploy.ts'
-import { destroyCommand } from './destroy.ts'
-import { exitCodes, reportError } from './exit.ts'
-import { failoverCommand } from './failover.ts'
-import { labCommand } from './lab.ts'
-import { planCommand } from './plan.ts'
-import { pointsCommand } from './points.ts'
-import { renderCommand } from './render.ts'
-import { replicateCommand } from './replicate.ts'
-import { reportCommand } from './report.ts'
-import { resumeCommand } from './resume.ts'
-import { showCommand } from './show.ts'
-import { statusCommand } from './status.ts'
+
+/** Each command loads only what it needs: `check` opens no engine. In the order of the help. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  check: async () => (await import('./check.ts')).checkCommand(),
+  show: async () => (await import('./show.ts')).showCommand(),
+  render: async () => (await import('./render.ts')).renderCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
+  deploy: async () => (await import('./deploy.ts')).deployCommand(),
+  replicate: async () => (await import('./replicate.ts')).replicateCommand(),
+  failover: async () => (await import('./failover.ts')).failoverCommand(),
+  destroy: async () => (await import('./destroy.ts')).destroyCommand(),
+  status: async () => (await import('./status.ts')).statusCommand(),
+  points: async () => (await import('./points.ts')).pointsCommand(),
+  report: async () => (await import('./report.ts')).reportCommand(),
+  resume: async () => (await import('./resume.ts')).resumeCommand(),
+  abort: async () => (await import('./abort.ts')).abortCommand(),
+  lab: async () => (await import('./lab.ts')).labCommand(),
+}
 
 const program = new Command('lifeboat')
   .description('Brings a whole application stack up at another site, and drills that.')
@@ -21,33 +24,22 @@ const program = new Command('lifeboat')
     '--sites <file>',
     'site file (default: $LIFEBOAT_SITES, ./sites.yaml, /etc/lifeboat/sites.yaml, or that of a running lab)',
   )
-  .option('--state <dir>', 'where journals and reports are kept (default: $LIFEBOAT_STATE, or the system state folder)')
+  .option('--state <dir>', 'where journals are kept (default: $LIFEBOAT_STATE, or the system state folder)')
   .showSuggestionAfterError()
+  .enablePositionalOptions()
   .exitOverride()
-  .addHelpText('after', `\nExit codes: ${exitCodes}\n`)
+  .addHelpText('after', '\nExit codes: 0 done, 1 problems, 2 failed and undone, 3 a person is needed, 64 usage\n')
 
-for (const command of [
-  checkCommand(),
-  showCommand(),
-  renderCommand(),
-  planCommand(),
-  deployCommand(),
-  replicateCommand(),
-  failoverCommand(),
-  destroyCommand(),
-  statusCommand(),
-  pointsCommand(),
-  reportCommand(),
-  resumeCommand(),
-  abortCommand(),
-  labCommand(),
-]) {
-  program.addCommand(command)
+const named = process.argv.slice(2).find((argument) => commands[argument] !== undefined)
+const wanted = named === undefined ? Object.keys(commands) : [named]
+for (const name of wanted) {
+  const command = await commands[name]?.()
+  if (command !== undefined) program.addCommand(command.exitOverride())
 }
 
 try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 64
-  else process.exitCode = reportError(error)
+  else process.exitCode = (await import('./exit.ts')).reportError(error)
 }

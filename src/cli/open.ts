@@ -26,7 +26,7 @@ export function openLifeboat(command: Command): Lifeboat {
   enter(sites, file)
   return {
     sites,
-    engines: new Map(sites.sites.map((site) => [site.name, openEngine(site, sites, dirname(file))])),
+    engines: new Map(sites.sites.map((site) => [site.name, openEngine(site, dirname(file))])),
     outside: openOutside(sites, dirname(file)),
     store: openState(command),
     clock: systemClock,

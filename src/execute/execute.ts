@@ -1,3 +1,4 @@
+import { generations } from '../plan/order.ts'
 import type { Plan, Step } from '../plan/plan.ts'
 import { type Failure, failureOf } from './failure.ts'
 import { type Found, fold, type JournalEvent, type JournalState, type Outcome } from './journal.ts'
@@ -21,6 +22,7 @@ export type Watcher = (
  * after it the operation is stuck and can be resumed. Called again on the same journal it goes on where that ends.
  */
 export async function execute(plan: Plan, world: World, journal: Journal, watch: Watcher = () => {}): Promise<Outcome> {
+  generations(plan.steps)
   const log = async (event: JournalEvent) => {
     await journal.append(event)
     watch(event)
@@ -53,6 +55,7 @@ export async function abort(
 
 /** An open step of no return may have taken effect: that counts as passed. */
 export function pastNoReturn(plan: Plan, state: JournalState): boolean {
+  if (!plan.undoable) return true
   const step = plan.steps.find((each) => each.point_of_no_return)
   if (step === undefined) return false
   const unsure = state.failed.get(step.id)
@@ -86,6 +89,7 @@ async function forward(
         site: step.site,
         signal: control.signal,
         found: (id) => found.get(id) ?? {},
+        again: before.open.has(step.id) || before.failed.has(step.id),
         progress: (text) => watch({ type: 'progress', step: step.id, text }),
       })
       found.set(step.id, result)

@@ -12,6 +12,8 @@ export type Performing = {
   readonly signal: AbortSignal
   /** What earlier steps found. */
   readonly found: (step: string) => Found
+  /** The step was begun before and may have taken effect. */
+  readonly again: boolean
   readonly progress: (text: string) => void
 }
 
@@ -61,6 +63,8 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'ready':
       return ready(action, context)
     case 'checkpoint':
+      // The instant of a checkpoint whose answer was lost is not known: it is taken again.
+      if (context.again) await Promise.all(action.instances.map((each) => engine.removeSnapshot(each, action.name)))
       return { ...(await engine.checkpoint(action.instances, action.name, action.consistency)) }
     case 'receive': {
       const { from, to, snapshot, stall_s } = action

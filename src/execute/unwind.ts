@@ -26,6 +26,7 @@ export async function unwind(
           site: step.site,
           signal: never,
           found: (id) => state.done.get(id) ?? {},
+          again: true,
           progress: () => {},
         })
       }

@@ -116,6 +116,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       touches: touchPoints(situation, view),
       not_tested: notTested(situation),
       point: undefined,
+      undoable: true,
       findings: findingsAll,
     },
   }

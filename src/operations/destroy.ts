@@ -43,6 +43,7 @@ export function planDestroy(situation: Situation, request: DestroyRequest): Plan
       touches: stack.ingress.map((entry) => ({ kind: 'dns-record' as const, what: `${entry.name} A, removed` })),
       not_tested: [],
       point: undefined,
+      undoable: false,
       findings,
     },
   }

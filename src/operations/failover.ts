@@ -95,6 +95,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
       touches: touchPoints(situation, view),
       not_tested: notTested(situation),
       point,
+      undoable: true,
       findings: [...findings, ...fenced.findings],
     },
   }
@@ -115,6 +116,12 @@ function planOn(situation: Situation, view: SiteView, claim: Claim): Planned {
   const starts = view.compiled.instances
     .filter((instance) => there.has(instance.name) && there.get(instance.name) !== 'running')
     .flatMap((instance) => start(view, area, instance))
+  const peer = claim.peer === undefined ? undefined : viewOf(situation, claim.peer)
+  const theirs = peer?.answer?.observed.claim
+  const fenced =
+    peer?.answer === undefined
+      ? undefined
+      : fence(situation, peer, theirs?.claim.role === 'active' ? theirs : undefined)
   return {
     plan: {
       verb: 'failover',
@@ -122,13 +129,15 @@ function planOn(situation: Situation, view: SiteView, claim: Claim): Planned {
       made_at: situation.now.toISOString(),
       summary: `${situation.stack.name} is active at ${view.site.name} under epoch ${claim.epoch}: bring up what is missing (${[...origins.make.keys(), ...starts.map((each) => each.id)].join(' ') || 'nothing'})`,
       steps: withoutMissing([
-        ...launch({ view, area, make: origins.make, after: [] }),
+        ...(fenced?.steps ?? []),
+        ...launch({ view, area, make: origins.make, after: fenced?.before ?? [] }),
         ...starts,
         ...ingress(situation, view, area, false),
       ]),
       touches: touchPoints(situation, view),
       not_tested: notTested(situation),
       point,
+      undoable: false,
       findings,
     },
   }
@@ -217,7 +226,7 @@ function fencing(
     ) as Extract<Planned, { refused: unknown }>
   }
   if (theirs === undefined || theirs.claim.role !== 'active') {
-    return { steps: [], before: [], why: `${name} answers and is not active`, findings: [] }
+    return { ...fence(situation, peer, undefined), why: `${name} answers and is not active`, findings: [] }
   }
   const fenced = fence(situation, peer, theirs)
   const findings: Finding[] = down.includes(name)

@@ -7,17 +7,17 @@ import type { SiteView, Situation } from './situation.ts'
 
 /**
  * Takes the stack away from a site that answers: its legs to the outside are cut before anything else, so that whatever
- * still runs is seen by nobody; its claim says stale; its machines are stopped, which the launch does not wait for.
+ * still runs is seen by nobody; its claim, where it says active, says stale; its machines are stopped, which the launch does not wait for.
  */
 export function fence(
   situation: Situation,
   view: SiteView,
-  claimed: Claimed,
+  claimed: Claimed | undefined,
 ): { readonly steps: readonly Step[]; readonly before: readonly string[] } {
   const site = view.site.name
   const area = stackArea(situation.stack.name)
   const there = view.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
-  const names = new Set(there.map((each) => each.object.name))
+  const names = new Set(there.filter((each) => each.power !== 'stopped').map((each) => each.object.name))
   const cuts = [...new Set(outsideLegs(view).map((each) => each.appliance))]
     .filter((name) => names.has(name))
     .map((name) =>
@@ -32,22 +32,7 @@ export function fence(
         },
       ),
     )
-  const stale = {
-    ...claimed.claim,
-    role: 'stale' as const,
-    decided: { by: situation.by, at: situation.now.toISOString(), why: 'fenced for a failover' },
-  }
-  const claim = step(
-    'fence',
-    site,
-    `claim of ${site}`,
-    { do: 'claim', expect: claimed.version, next: stale },
-    'it may not launch under its old epoch',
-    {
-      after: ids(cuts),
-      undo: [{ do: 'restore-claim', written: stale, before: claimed.claim }],
-    },
-  )
+  const claims = claimed === undefined ? [] : [staleClaim(situation, site, claimed, ids(cuts))]
   const stops = there
     .filter((each) => each.power !== 'stopped')
     .map((each) =>
@@ -63,5 +48,24 @@ export function fence(
         },
       ),
     )
-  return { steps: [...cuts, claim, ...stops], before: [...ids(cuts), claim.id] }
+  return { steps: [...cuts, ...claims, ...stops], before: [...ids(cuts), ...ids(claims)] }
+}
+
+function staleClaim(situation: Situation, site: string, claimed: Claimed, after: readonly string[]): Step {
+  const stale = {
+    ...claimed.claim,
+    role: 'stale' as const,
+    decided: { by: situation.by, at: situation.now.toISOString(), why: 'fenced for a failover' },
+  }
+  return step(
+    'fence',
+    site,
+    `claim of ${site}`,
+    { do: 'claim', expect: claimed.version, next: stale },
+    'it may not launch under its old epoch',
+    {
+      after,
+      undo: [{ do: 'restore-claim', written: stale, before: claimed.claim }],
+    },
+  )
 }

@@ -1,7 +1,7 @@
 import { type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
-import { appliancesOf, statefulOf } from './launch.ts'
+import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
 import { keepArea, keptName, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
 import { kept } from './retention.ts'
@@ -22,11 +22,11 @@ export function planReplicate(situation: Situation): Planned {
     machines: statefulOf(active).map((machine) => machine.name),
     digest: situation.definition.digest,
   }
-  const steps = [
+  const steps = withoutMissing([
     ...roles(situation, active, standby),
     ...prepare(situation, active, standby),
     ...cycle(situation, active, standby, point),
-  ]
+  ])
   return {
     plan: {
       verb: 'replicate',
@@ -38,6 +38,7 @@ export function planReplicate(situation: Situation): Planned {
       not_tested: ['whether the stack comes up from this point: a drill shows that'],
       point: undefined,
       // The data is worth having also where a launch would still fail; what is missing is told with every cycle.
+      undoable: true,
       findings: missing.map((finding) =>
         isError(finding)
           ? { ...finding, level: 'warning' as const, what: `standby not ready: ${finding.what}` }
@@ -209,7 +210,7 @@ function prepare(situation: Situation, active: SiteView, standby: SiteView): rea
       ),
     )
   }
-  return existingAfter(steps, ['complete', ...ids(roles(situation, active, standby))])
+  return steps
 }
 
 /** What the standby has to have prepared, and under which name; a launch there clones these. */
@@ -259,7 +260,16 @@ function cycle(
         `receive ${machine.name}`,
         { do: 'receive', source: from, from: source, to: replica, snapshot: point.name, stall_s },
         `${machine.name} from ${from}`,
-        { after: ['checkpoint'] },
+        {
+          after: ['checkpoint'],
+          undo: [
+            {
+              do: 'remove-snapshot',
+              instance: { area: replicaArea(stack.name), name: machine.name },
+              snapshot: point.name,
+            },
+          ],
+        },
       ),
       step(
         'keep',
@@ -336,8 +346,3 @@ function prune(active: SiteView, standby: SiteView, point: string, staying: Read
 }
 
 const isPoint = (snapshot: string): boolean => /^p\d{8}-\d{6}-\d{3}$/.test(snapshot)
-
-function existingAfter(steps: readonly Step[], others: readonly string[]): readonly Step[] {
-  const known = new Set([...ids(steps), ...others])
-  return steps.map((each) => ({ ...each, after: each.after.filter((id) => known.has(id)) }))
-}

@@ -25,6 +25,8 @@ export type Plan = {
   readonly not_tested: readonly string[]
   /** The point that is launched, where there is one. */
   readonly point: Point | undefined
+  /** False where nothing can be taken back from the first step on, as in destroy: a failure can only be resumed. */
+  readonly undoable: boolean
   /** Facts that planning found and a reader should know; none of them stops the operation. */
   readonly findings: readonly Finding[]
 }

@@ -85,6 +85,7 @@ function claim(stack: string, epoch: number): Claim {
         digest: 'sha256:one',
       },
     ],
+    launched: undefined,
     definition: {
       text: 'lifeboat: 1\nstack: shop\n',
       file: 'stack.yaml',

@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import { type FakeWorld, fakeWorld } from '../../src/engine/fake/world.ts'
+import { retry } from '../../src/engine/wrap/retry.ts'
+import type { JournalEvent } from '../../src/execute/journal.ts'
+import type { Lifeboat } from '../../src/lifeboat.ts'
+import type { Area } from '../../src/state/objects.ts'
+import type { Sites } from '../../src/state/sites.ts'
+import type { Store } from '../../src/store/store.ts'
+import { fakeOutside } from './fake-outside.ts'
+
+export const stackFile = join(import.meta.dirname, 'shop.yaml')
+
+/** Two sites in memory, and controllers that can die; what a controller kept on its disk outlives it. */
+export type Rig = {
+  readonly world: FakeWorld
+  readonly dns: Map<string, string>
+  /** A controller as it is now; after a crash ask for another one. */
+  controller(journals?: Journals): Lifeboat
+  readonly journals: Journals
+  /** All that an outside observer could see, with times and versions left out. */
+  state(): Promise<string>
+}
+
+export type Journals = Map<string, JournalEvent[]>
+
+export function rig(seed = 1): Rig {
+  const world = fakeWorld({ seed })
+  const dns = new Map<string, string>()
+  const journals: Journals = new Map()
+  return {
+    world,
+    dns,
+    journals,
+    controller: (kept = journals) => ({
+      sites,
+      engines: new Map(world.siteNames.map((name) => [name, retry(world.engine(name), { clock: world.clock })])),
+      outside: fakeOutside(world, dns),
+      store: memoryStore(kept),
+      clock: world.clock,
+      by: 'test@fake',
+    }),
+    state: () => stateOf(world, dns),
+  }
+}
+
+const dnsServer = {
+  server: '192.0.2.54',
+  port: 53,
+  zone: 'example.com',
+  key: { name: 'lifeboat', algorithm: 'hmac-sha256' as const, file: 'tsig.key' },
+}
+
+const sites: Sites = {
+  management: undefined,
+  sites: ['east', 'west'].map((name, index) => ({
+    name,
+    engine: { by: 'socket' as const, path: `/fake/${name}`, server_certificate: undefined },
+    replication_url: `https://${name}.test:8443`,
+    pool: 'default',
+    outside_bridge: 'outside',
+    services_bridge: 'services',
+    services: { ldap: `10.10${index + 1}.0.10`, billing: `10.10${index + 1}.0.20` },
+    dns: dnsServer,
+  })),
+  clients: [{ name: 'client', run: [], resolver: '192.0.2.53', ca: undefined }],
+}
+
+function memoryStore(journals: Journals): Store {
+  const events = (id: string) => journals.get(id) ?? []
+  const append = (id: string, event: unknown) => void journals.set(id, [...events(id), event as JournalEvent])
+  const nothing = () => undefined
+  return {
+    dir: '',
+    append,
+    events,
+    journal: <Event>(id: string) => ({
+      append: (event: Event) => append(id, event),
+      events: () => events(id) as Event[],
+    }),
+    writePlan: nothing,
+    readPlan: nothing,
+    writeReport: nothing,
+    readReport: nothing,
+    list: () => [...journals.keys()].sort(),
+    lock: async () => ({ release: nothing }),
+  }
+}
+
+async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Promise<string> {
+  const found: string[] = [...dns].map(([name, address]) => `dns ${name} ${siteOf(address)}`)
+  for (const name of world.siteNames) {
+    const site = world.site(name)
+    const powered = site.powered
+    site.powered = true
+    const observed = await world.engine(name).observe('shop')
+    site.powered = powered
+    const claim = observed.claim?.claim
+    if (claim !== undefined) {
+      found.push(
+        `${name} claim ${claim.role} epoch ${claim.epoch} ${claim.points.length > 0 ? 'with' : 'without'} points, definition ${claim.definition?.digest.slice(0, 8) ?? 'none'}`,
+      )
+    }
+    for (const { area, networks, instances } of observed.areas) {
+      const where = `${name} ${areaName(area)}`
+      found.push(where)
+      for (const network of networks) found.push(`${where} network ${network.segment}`)
+      for (const each of instances) {
+        // A replica follows its source with the next cycle; how many snapshots it lists in between says nothing.
+        const snapshots = area.kind === 'replica' ? Math.min(each.snapshots.length, 1) : each.snapshots.length
+        found.push(
+          `${where} ${each.object.name.replace(/-p\d{8}-\d{6}-\d{3}$/, '-POINT')} ${each.power} ${each.object.digest} ${snapshots} snapshots`,
+        )
+      }
+    }
+  }
+  return [...new Set(found)].sort().join('\n')
+}
+
+/** The fake sites lease outside addresses in the order in which they are asked. */
+const siteOf = (address: string): string => (Number(address.split('.')[3]) < 150 ? 'east' : 'west')
+
+const areaName = (area: Area): string => (area.kind === 'bubble' ? `bubble ${area.drill}` : area.kind)

@@ -1,0 +1,53 @@
+import { plan, type Request, run } from '../../src/lifeboat.ts'
+import { type Rig, rig, stackFile } from './rig.ts'
+
+/** An operation, and the world that it starts from. */
+export type Scene = {
+  readonly name: string
+  readonly request: Request
+  prepare(): Promise<Rig>
+  /** Lines of the state that stay when the operation is taken back, as they cost nothing and the next try needs them. */
+  readonly stays?: RegExp
+  /** What a second controller is told where the first one had come to the end. */
+  readonly ended?: RegExp
+}
+
+const deploy: Request = { verb: 'deploy', file: stackFile, site: 'east', remove: [] }
+const replicate: Request = { verb: 'replicate', stack: 'shop' }
+const failover: Request = { verb: 'failover', stack: 'shop', to: undefined, point: undefined, down: ['east'] }
+
+export const scenes: readonly Scene[] = [
+  { name: 'first deploy', request: deploy, prepare: async () => rig() },
+  { name: 'first cycle', request: replicate, prepare: () => after(deploy), stays: /^west (claim|keep$|replica)/ },
+  { name: 'later cycle', request: replicate, prepare: () => after(deploy, replicate) },
+  {
+    name: 'failover, site down',
+    request: failover,
+    prepare: async () => {
+      const on = await after(deploy, replicate)
+      on.world.powerCut('east')
+      return on
+    },
+  },
+  { name: 'failover, site fenced', request: failover, prepare: () => after(deploy, replicate) },
+  {
+    name: 'destroy',
+    request: { verb: 'destroy', stack: 'shop', consent: 'shop', site: undefined },
+    prepare: () => after(deploy, replicate),
+    ended: /knows a stack/,
+  },
+]
+
+async function after(...requests: readonly Request[]): Promise<Rig> {
+  const on = rig()
+  for (const request of requests) {
+    const controller = on.controller()
+    const planned = await plan(controller, request, on.world.clock.now())
+    if ('refused' in planned) throw new Error(planned.refused.map((each) => each.what).join('; '))
+    const ran = await run(controller, planned.plan, () => {})
+    if (ran.outcome !== 'done')
+      throw new Error(`${request.verb}: ${ran.outcome}: ${JSON.stringify(ran.report.failures)}`)
+    on.journals.clear()
+  }
+  return on
+}
