@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { cleanUp } from './clean-up.ts'
 import { ensureImages } from './images/images.ts'
 import { ensureIncusd, importImage, killIncusd, list, type SiteImage, seedIncus } from './incus-server.ts'
 import { ensureNetwork, removeStrayInterfaces, setLinks, shapeWan, siteCables } from './network.ts'
-import { killNode, startNode } from './node.ts'
+import { killNode, putFile, startNode } from './node.ts'
 import { labPaths } from './paths.ts'
 import { ensurePki, publishServerCertificate } from './pki.ts'
 import { isAlive, type ProcessId } from './processes.ts'
 import { LabError } from './run.ts'
 import { ensureService } from './services.ts'
-import { writeSitesFile } from './sites-file.ts'
+import { clientsCa, writeSitesFile } from './sites-file.ts'
 import { initOf, type LabState, readState, withLock, writeState } from './state.ts'
 import { addressesByNode } from './status.ts'
 import { type NodeName, nodeNames, type SiteName, siteNames, topology } from './topology.ts'
@@ -58,7 +58,7 @@ export function up(options: UpOptions = {}): Promise<LabState> {
       ...nodeNames.map((node) => ensureService(node, nodes[node])),
       ...siteNames.map((site) => ensureSite(site, nodes[site], state, images.incusImages, log)),
     ])
-    await writeSitesFile()
+    await writeSitesFile(nodes.client)
     const complete = {
       ...state,
       images: Object.fromEntries(images.incusImages.map(({ alias, rootfs }) => [alias, basename(rootfs)])),
@@ -74,6 +74,13 @@ export function down(): Promise<void> {
     needRoot()
     await cleanUp()
   })
+}
+
+/** Makes the client trust a CA, as a company's clients trust the company's. */
+export async function trust(certificate: string): Promise<void> {
+  const state = await readState()
+  if (state === undefined) throw new LabError('the lab is not up: run `lifeboat lab up`')
+  await putFile(initOf(state, 'client'), clientsCa, await readFile(certificate, 'utf8'))
 }
 
 export function cutWan(): Promise<void> {

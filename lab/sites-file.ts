@@ -1,10 +1,15 @@
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
+import { enter } from './node.ts'
 import { labPaths, netnsOf } from './paths.ts'
+import type { ProcessId } from './processes.ts'
 import { siteNames, topology } from './topology.ts'
 
+/** What the client trusts beside its distribution's CAs: a path in its root file system. See `trust` in lab.ts. */
+export const clientsCa = '/etc/lifeboat-lab/ca.crt'
+
 /** Writes the site file of the lab: all that Lifeboat is told about this world. */
-export async function writeSitesFile(): Promise<void> {
+export async function writeSitesFile(client: ProcessId): Promise<void> {
   const dns = {
     server: topology.dns.server,
     zone: topology.dns.zone,
@@ -36,7 +41,7 @@ export async function writeSitesFile(): Promise<void> {
     'lifeboat-sites': 1,
     management: { netns: netnsOf('ops') },
     sites,
-    clients: { client: { netns: netnsOf('client'), resolver: topology.dns.resolver } },
+    clients: { client: { run: enter(client), resolver: topology.dns.resolver, ca: clientsCa } },
   }
   await writeFile(labPaths.sites, stringify(file, { aliasDuplicateObjects: false }), { mode: 0o600 })
 }
