@@ -149,13 +149,32 @@ function digestOf(values: readonly unknown[], folders: readonly string[]): strin
 
 const abandoned_ms = 3_600_000
 
-/** Older builds of our images, and work of a builder that died. Nothing else in the cache is ours to remove. */
+/**
+ * Older builds of our images, and work of a builder that died. Nothing else in the cache is ours to remove, and a
+ * directory that a running lab has as a lower layer stays until that lab is down.
+ */
 async function prune(keep: readonly string[]): Promise<void> {
   const names = ['base', ...recipes.map((recipe) => recipe.name)]
+  const mounts = allMounts()
   for (const entry of await readdir(cache)) {
     const path = join(cache, entry)
     const old = names.some((name) => new RegExp(`^${name}-[0-9a-f]{16}(\\.|$)`).test(entry)) && !keep.includes(path)
     const dead = entry.startsWith('.work-') && Date.now() - (await stat(path)).mtimeMs > abandoned_ms
-    if (old || dead) await rm(path, { recursive: true, force: true })
+    if ((old && !mounts.includes(path)) || dead) await rm(path, { recursive: true, force: true })
   }
+}
+
+/** What is mounted in any mount namespace of this machine: the lab's nodes have their own. */
+function allMounts(): string {
+  const texts = readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
+      } catch {
+        // The process has ended since the listing.
+        return ''
+      }
+    })
+  return [...new Set(texts)].join('')
 }
