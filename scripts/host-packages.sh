@@ -5,7 +5,7 @@
 LIFEBOAT_HOST_PACKAGES="
   iproute2:ip nftables:nft haproxy:haproxy btrfs-progs:mkfs.btrfs mmdebstrap:mmdebstrap curl:curl uidmap:newuidmap
   attr:setfattr squashfs-tools:unsquashfs rsync:rsync xz-utils:xz zstd:zstd openssl:openssl util-linux:nsenter
-  kmod:modprobe procps:ps iptables:iptables ca-certificates:/etc/ssl/certs/ca-certificates.crt
+  kmod:modprobe procps:ps iptables:iptables dnsmasq-base:dnsmasq ca-certificates:/etc/ssl/certs/ca-certificates.crt
 "
 
 lifeboat_host_packages() {

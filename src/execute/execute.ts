@@ -96,7 +96,7 @@ async function forward(
       finished.add(step.id)
       await log({ type: 'step-done', at: now(world), step: step.id, found: result })
     } catch (error) {
-      const failure: Failure = failed !== undefined && control.signal.aborted ? stopped(failed) : failureOf(error)
+      const failure: Failure = failed !== undefined && isAbort(error) ? stopped(failed) : failureOf(error)
       await log({ type: 'step-failed', at: now(world), step: step.id, failure })
       if (step.optional) finished.add(step.id)
       else if (failed === undefined) {
@@ -125,6 +125,8 @@ async function forward(
   if (bug !== undefined) throw bug.error
   return failed
 }
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 
 function stopped(because: string): Failure {
   return {

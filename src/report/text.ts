@@ -23,8 +23,7 @@ export function reportText(report: Report): string {
     ),
     ...block('could not be taken back', report.left),
     ...block('findings', report.findings.map(findingText)),
-    ...touches(report),
-    ...block('not tested', report.not_tested),
+    ...(report.outcome === 'undone' ? [] : [...touches(report), ...block('not tested', report.not_tested)]),
     ...next(report),
   ].join('\n')
 }
