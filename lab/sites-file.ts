@@ -40,6 +40,7 @@ export async function writeSitesFile(client: ProcessId): Promise<void> {
   const file = {
     'lifeboat-sites': 1,
     management: { netns: netnsOf('ops') },
+    state: 'state',
     sites,
     clients: { client: { run: enter(client), resolver: topology.dns.resolver, ca: clientsCa } },
   }

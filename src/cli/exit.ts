@@ -1,6 +1,6 @@
 import { StackProblems } from '../lifeboat.ts'
 import { exit } from './exit-codes.ts'
-import { SitesProblems } from './open.ts'
+import { SitesProblems } from './sites.ts'
 
 export { exit }
 

@@ -30,16 +30,33 @@ const program = new Command('lifeboat')
   .exitOverride()
   .addHelpText('after', '\nExit codes: 0 done, 1 problems, 2 failed and undone, 3 a person is needed, 64 usage\n')
 
+/** These work with the sites, from the management namespace. */
+const atSites = ['plan', 'deploy', 'replicate', 'failover', 'destroy', 'status', 'points', 'resume', 'abort']
+
 const named = process.argv.slice(2).find((argument) => commands[argument] !== undefined)
 const wanted = named === undefined ? Object.keys(commands) : [named]
-for (const name of wanted) {
-  const command = await commands[name]?.()
-  if (command !== undefined) program.addCommand(command.exitOverride())
-}
-
 try {
+  if (
+    named !== undefined &&
+    atSites.includes(named) &&
+    !process.argv.some((each) => each === '--help' || each === '-h')
+  ) {
+    const { enterManagement } = await import('./sites.ts')
+    enterManagement(sitesOption(process.argv))
+  }
+  for (const name of wanted) {
+    const command = await commands[name]?.()
+    if (command !== undefined) program.addCommand(command.exitOverride())
+  }
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 64
   else process.exitCode = (await import('./exit.ts')).reportError(error)
+}
+
+/** The value of `--sites`, before the command line is parsed as a whole. */
+function sitesOption(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((each) => each === '--sites' || each.startsWith('--sites='))
+  const found = argv[at]
+  return at < 0 || found === undefined ? undefined : found === '--sites' ? argv[at + 1] : found.slice('--sites='.length)
 }

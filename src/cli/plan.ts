@@ -2,8 +2,9 @@ import { Command } from 'commander'
 import { plan, type Request } from '../lifeboat.ts'
 import { planText } from '../report/text.ts'
 import { exit } from './exit.ts'
-import { decidedAt, openLifeboat } from './open.ts'
+import { openLifeboat } from './open.ts'
 import { close, showRefusal } from './run.ts'
+import { decidedAt } from './sites.ts'
 
 type Options = {
   readonly site?: string

@@ -3,8 +3,9 @@ import { type Lifeboat, plan, type Ran, type Request, run } from '../lifeboat.ts
 import type { Finding } from '../plan/plan.ts'
 import { findingText, reportText } from '../report/text.ts'
 import { exit } from './exit.ts'
-import { decidedAt, openLifeboat } from './open.ts'
+import { openLifeboat } from './open.ts'
 import { progress } from './progress.ts'
+import { decidedAt } from './sites.ts'
 
 /** Plans, executes and reports one verb; the exit code says how it ended. */
 export async function runVerb(

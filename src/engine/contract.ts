@@ -102,6 +102,7 @@ export type Checkpoint = { readonly taken_at: string; readonly pause_ms: number 
 /**
  * One replica brought up to date. `source` is the engine of the other site (same kind). The replica keeps its name and
  * area; snapshots that the source no longer has disappear from it - clones made of them do not.
+ * A replica of another instance is a `conflict` and is left alone.
  * No progress for `stall_s` ends it with `timed-out`, and the transfer is cancelled at both ends.
  */
 export type Transfer = {

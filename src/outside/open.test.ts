@@ -29,7 +29,7 @@ const dns = {
 } as const
 
 const open = (more: Partial<Sites>): Outside =>
-  openOutside({ management: undefined, sites: [site], clients: [], ...more }, dir)
+  openOutside({ management: undefined, state: undefined, sites: [site], clients: [], ...more }, dir)
 const here = { name: 'here', run: [], resolver: undefined, ca: undefined }
 const name = 'shop.example.com'
 const signal = AbortSignal.timeout(60_000)

@@ -5,6 +5,8 @@ import { z } from 'zod'
 export type Sites = {
   /** The network namespace that Lifeboat itself works from, such as a management VRF; undefined: the one it was started in. */
   readonly management: { readonly netns: string } | undefined
+  /** Where journals are kept, relative to the site file; undefined: the system's state folder. */
+  readonly state: string | undefined
   readonly sites: readonly Site[]
   readonly clients: readonly ClientPlace[]
 }
@@ -89,6 +91,7 @@ const SiteSchema = z.strictObject({
 const SitesSchema = z.strictObject({
   'lifeboat-sites': z.literal(1),
   management: z.strictObject({ netns: z.string() }).optional(),
+  state: z.string().optional(),
   sites: z.record(z.string().regex(/^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/, 'a site name is a DNS label'), SiteSchema),
   clients: z
     .record(
@@ -132,6 +135,7 @@ export function parseSites(text: string): {
 function resolve(file: z.output<typeof SitesSchema>): Sites {
   return {
     management: file.management,
+    state: file.state,
     sites: Object.entries(file.sites).map(([name, site]) => ({
       name,
       engine:

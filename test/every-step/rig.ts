@@ -52,6 +52,7 @@ const dnsServer = {
 
 const sites: Sites = {
   management: undefined,
+  state: undefined,
   sites: ['east', 'west'].map((name, index) => ({
     name,
     engine: { by: 'socket' as const, path: `/fake/${name}`, server_certificate: undefined },

@@ -88,8 +88,29 @@ export async function ensureNetwork(site: IncusSite, network: NetworkObject): Pr
 }
 
 export async function removeNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
-  if (!(await ownNetwork(site, network))) return
-  await site.client.send('DELETE', `/1.0/networks/${bridgeOf(network)}`)
+  await oneAtATime(site, async () => {
+    for (let attempt = 1; ; attempt++) {
+      if (!(await ownNetwork(site, network))) return
+      try {
+        await site.client.send('DELETE', `/1.0/networks/${bridgeOf(network)}`)
+        return
+      } catch (thrown) {
+        if (attempt === removal_tries || !/bridge children interfaces/.test(String(thrown))) throw thrown
+        await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
+      }
+    }
+  })
+}
+
+/** Incus 6.0 looks at every interface of the machine while it deletes a bridge, and fails when another one goes meanwhile. */
+const removal_tries = 6
+const removals = new WeakMap<IncusSite, Promise<unknown>>()
+
+function oneAtATime(site: IncusSite, work: () => Promise<void>): Promise<void> {
+  const before = removals.get(site) ?? Promise.resolve()
+  const mine = before.then(work, work)
+  removals.set(site, mine)
+  return mine
 }
 
 export async function networksOf(site: IncusSite, area: Area): Promise<readonly NetworkObject[]> {

@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { makeSecrets } from '../../examples/shop/make-secrets.ts'
+import { type OrderAttempt, readLog } from '../../examples/shop/order-log.ts'
+import type { Report } from '../../src/report/report.ts'
+import { commandIn, exec, labPaths, trust } from '../lab.ts'
+import { attempt, type Ran } from '../run.ts'
+
+/** What the demo and the end-to-end tests are told with: the product by its own command, the world by outside tools. */
+const root = join(import.meta.dirname, '..', '..')
+
+export const stackFile = join(root, 'examples/shop/stack.yaml')
+
+/** Certificate for shop.example.com, and a client that trusts its CA. */
+export async function prepareShop(): Promise<{ readonly ca: string }> {
+  const secrets = await makeSecrets(join(root, 'examples/shop/secrets'))
+  await trust(secrets.ca)
+  return { ca: secrets.ca }
+}
+
+/** Runs `./lifeboat`, as a person would. */
+export function lifeboat(argv: readonly string[], limit_ms = 180_000): Promise<Ran> {
+  return attempt([join(root, 'lifeboat'), '--sites', labPaths.sites, ...argv], { limit_ms })
+}
+
+/** Runs a verb and answers with its report; what it printed is the error where it did not end well. */
+export async function verb(...argv: readonly string[]): Promise<Report> {
+  const ran = await lifeboat([...argv, '--json'])
+  if (ran.exit !== 0) throw new Error(`lifeboat ${argv.join(' ')} ended with ${ran.exit}:\n${ran.stdout}${ran.stderr}`)
+  return JSON.parse(ran.stdout) as Report
+}
+
+export type Customers = {
+  readonly log: string
+  attempts(): Promise<readonly OrderAttempt[]>
+  stop(): Promise<readonly OrderAttempt[]>
+}
+
+/** Customers at the client's place who place orders all the time and write down what they were told. */
+export async function startCustomers(
+  rate_per_s: number,
+  ca: string,
+  log = join(labPaths.run, 'orders.jsonl'),
+): Promise<Customers> {
+  // Only the network is the client's: the program, its CA and its log are files of this machine.
+  const { argv } = await commandIn('client', [])
+  const target = argv[argv.indexOf('--target') + 1] ?? ''
+  const child = spawn(
+    'nsenter',
+    [
+      '--target',
+      target,
+      '--net',
+      '--',
+      process.execPath,
+      join(root, 'examples/shop/orders.ts'),
+      '--url',
+      'https://shop.example.com/api/orders',
+      '--resolver',
+      '192.0.2.53',
+      '--ca',
+      ca,
+      '--user',
+      'alice',
+      '--rate',
+      String(rate_per_s),
+      '--log',
+      log,
+    ],
+    { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, SHOP_PASSWORD: 'alice-pw' } },
+  )
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  return {
+    log,
+    attempts: () => readLog(log).catch(() => []),
+    stop: async () => {
+      await end(child, ended)
+      return readLog(log)
+    },
+  }
+}
+
+async function end(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.stdin?.end()
+  const hard = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  await ended
+  clearTimeout(hard)
+}
+
+/** References of the orders that the database at a site holds, by psql inside db1. */
+export async function ordersHeld(site: string, project = 'lb-shop'): Promise<ReadonlySet<string>> {
+  const query = 'su postgres -c "psql -At -d shop -c \'select ref from orders\'"'
+  const ran = await exec(site, ['incus', 'exec', '--project', project, 'db1', '--', 'sh', '-c', query])
+  if (ran.exit !== 0) throw new Error(`psql at ${site} ended with ${ran.exit}: ${ran.stderr}`)
+  return new Set(ran.stdout.split('\n').filter((line) => line !== ''))
+}
+
+/** Waits until a condition holds; the limit is named by what was waited for. */
+export async function eventually(what: string, limit_ms: number, probe: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + limit_ms
+  while (!(await probe())) {
+    if (Date.now() > end) throw new Error(`${what}: not within ${limit_ms / 1000} s`)
+    await sleep(100)
+  }
+}
+
+export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
