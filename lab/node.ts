@@ -232,9 +232,14 @@ rmdir /.machine`
 /**
  * A site keeps the machine's file system, but needs its own /sys: Incus looks for its bridges in /sys/class/net, and
  * systemd in its containers needs the cgroups there. It gets a /run of its own, for what LXC leaves there.
+ *
+ * Where the machine has the unified hierarchy beside legacy ones, the site sees the unified one alone: LXC looks only
+ * once a second whether a legacy group has frozen (src/lxc/freezer.c), which makes every pause a second long.
  */
 async function siteInit(mountpoint: string): Promise<string> {
-  const found = await hierarchies()
+  const all = await hierarchies()
+  const unified = all.filter(({ version }) => version === 2).map((each) => ({ ...each, mountpoint: '/sys/fs/cgroup' }))
+  const found = unified.length > 0 ? unified : all
   const mounts = found.map(({ version, options, mountpoint: at }) => {
     const mount = version === 2 ? `mount -t cgroup2 cgroup2 ${at}` : `mount -t cgroup -o ${options} cgroup ${at}`
     return at === '/sys/fs/cgroup' ? mount : `mkdir -p ${at}\n${mount}`

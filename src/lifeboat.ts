@@ -68,7 +68,7 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       return 'refused' in situation ? situation : planReplicate(situation)
     }
     case 'failover': {
-      const situation = await lookByName(lifeboat, request.stack, 'standby', now)
+      const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)
       return 'refused' in situation ? situation : planFailover(situation, request)
     }
     case 'destroy': {
@@ -190,9 +190,13 @@ async function lookByName(
   name: string,
   prefer: 'active' | 'standby' | 'anything',
   now: Date,
+  down: readonly string[] = [],
 ): Promise<Situation | { readonly refused: readonly Finding[] }> {
   const seen = await Promise.all(
-    lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, name)) })),
+    lifeboat.sites.sites.map(async (site) => ({
+      site,
+      ...(await ask(lifeboat, site.name, name, down.includes(site.name))),
+    })),
   )
   const claims = seen.flatMap((each) =>
     each.answer?.observed.claim === undefined ? [] : [each.answer.observed.claim.claim],
@@ -249,7 +253,7 @@ function remainsOf(name: string): Stack {
 
 async function look(lifeboat: Lifeboat, stack: Stack, definition: Definition, now: Date): Promise<Situation> {
   const seen = await Promise.all(
-    lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, stack.name)) })),
+    lifeboat.sites.sites.map(async (site) => ({ site, ...(await ask(lifeboat, site.name, stack.name, false)) })),
   )
   return situationOf(lifeboat, stack, definition, now, seen)
 }
@@ -276,10 +280,24 @@ function situationOf(
   }
 }
 
-async function ask(lifeboat: Lifeboat, site: string, stack: string): Promise<Pick<SiteView, 'answer' | 'silence'>> {
+/**
+ * Looks at a site. One that a person states to be down is given a second to say otherwise: everybody waits for the launch.
+ */
+async function ask(
+  lifeboat: Lifeboat,
+  site: string,
+  stack: string,
+  stated: boolean,
+): Promise<Pick<SiteView, 'answer' | 'silence'>> {
   const engine = engineOf(lifeboat, site)
+  const look = Promise.all([engine.observe(stack), engine.survey()])
   try {
-    const [observed, survey] = await Promise.all([engine.observe(stack), engine.survey()])
+    const seen = stated ? await Promise.race([look, lifeboat.clock.sleep(stated_down_ms)]) : await look
+    if (seen === undefined) {
+      look.catch(() => {})
+      return { answer: undefined, silence: `no answer within ${stated_down_ms / 1000} s, and stated to be down` }
+    }
+    const [observed, survey] = seen
     return { answer: { observed, survey }, silence: undefined }
   } catch (error) {
     if (error instanceof EngineError) return { answer: undefined, silence: error.message }
@@ -296,6 +314,8 @@ async function locked<T>(lifeboat: Lifeboat, planned: Plan, work: () => Promise<
     lock.release()
   }
 }
+
+const stated_down_ms = 1000
 
 function worldOf(lifeboat: Lifeboat, planned: Plan): World {
   return {

@@ -32,6 +32,14 @@ export function retry(engine: Engine, options: RetryOptions): Engine {
 /**
  * A call that threw may have taken effect. A second checkpoint would find its own name taken, a second swap its own
  * claim, and a command in a guest need not bear being run twice: whoever asked observes and decides. A transfer that
- * stalled has had its time; the next cycle starts it again.
+ * stalled has had its time; the next cycle starts it again. Whoever looks at a site wants to know now whether it answers.
  */
-const ONCE: ReadonlySet<EngineCall> = new Set(['checkpoint', 'swapClaim', 'exec', 'receive'])
+const ONCE: ReadonlySet<EngineCall> = new Set([
+  'checkpoint',
+  'swapClaim',
+  'exec',
+  'receive',
+  'observe',
+  'survey',
+  'stacks',
+])
