@@ -24,15 +24,6 @@ export function readRuleset(text: string): (packet: Packet, host: Host) => Outco
   return (packet, host) => traverse(chains, packet, host)
 }
 
-/** Output of the box itself: accepted or not. */
-export function readOutput(text: string): (oif: string, packet: Omit<Packet, 'iif'>) => boolean {
-  const chains = parseChains(text)
-  return (oif, packet) => {
-    const state: State = { ...packet, iif: '', oif, original: packet.dst, translated: false, local: [] }
-    return run(chain(chains, 'output', 'filter'), state).verdict !== 'drop'
-  }
-}
-
 type Chain = {
   readonly name: string
   readonly type: string

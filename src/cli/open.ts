@@ -31,5 +31,5 @@ export function openState(command: Command): Store {
   const file = findSiteFile(options.sites)
   const named = file === undefined ? undefined : readSites(file).state
   const beside = file === undefined || named === undefined ? undefined : resolve(dirname(file), named)
-  return openStore(options.state ?? process.env['LIFEBOAT_STATE'] ?? beside)
+  return openStore(options.state ?? process.env.LIFEBOAT_STATE ?? beside)
 }

@@ -41,7 +41,7 @@ export function progress(plan: Plan, quiet: boolean): { readonly watch: Watcher;
           running()
           break
         case 'step-done':
-          line(event.at, 'done  ', event.step, typeof event.found['address'] === 'string' ? event.found['address'] : '')
+          line(event.at, 'done  ', event.step, typeof event.found.address === 'string' ? event.found.address : '')
           break
         case 'step-failed':
           line(event.at, 'FAILED', event.step, event.failure.what)

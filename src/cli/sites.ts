@@ -31,7 +31,7 @@ export function enterManagement(asked: string | undefined): void {
 
 /** When the person decided: before this program looked at anything. */
 export function decidedAt(): Date {
-  const inherited = process.env['LIFEBOAT_DECIDED_AT']
+  const inherited = process.env.LIFEBOAT_DECIDED_AT
   return inherited === undefined ? new Date(performance.timeOrigin) : new Date(inherited)
 }
 
@@ -46,12 +46,7 @@ export function siteFile(asked: string | undefined): string {
 }
 
 export function findSiteFile(asked: string | undefined): string | undefined {
-  const usual = [
-    process.env['LIFEBOAT_SITES'],
-    'sites.yaml',
-    '/etc/lifeboat/sites.yaml',
-    '/run/lifeboat-lab/sites.yaml',
-  ]
+  const usual = [process.env.LIFEBOAT_SITES, 'sites.yaml', '/etc/lifeboat/sites.yaml', '/run/lifeboat-lab/sites.yaml']
   const found = (asked === undefined ? usual : [asked]).find((file) => file !== undefined && existsSync(file))
   return found === undefined ? undefined : resolve(found)
 }

@@ -118,7 +118,6 @@ export const StackFile = fields({
 })
 
 export type StackFile = z.infer<typeof StackFile>
-export type MachineFile = StackFile['machines'][string]
 export type RuleFile = z.infer<typeof Rule>
 export type ApplianceFile = StackFile['appliances'][string]
 
