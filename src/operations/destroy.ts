@@ -1,7 +1,7 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, ObservedArea } from '../state/objects.ts'
-import type { SiteView, Situation } from './situation.ts'
+import { activeView, type SiteView, type Situation } from './situation.ts'
 
 export type DestroyRequest = {
   /** The stack's name, typed by a person. */
@@ -54,7 +54,7 @@ function atSite(situation: Situation, view: SiteView): readonly Step[] {
   const observed = view.answer?.observed
   const claim = observed?.claim
   const names =
-    claim?.claim.role === 'active' && view.site.dns !== undefined
+    claim?.claim.role === 'active' && view === activeView(situation) && view.site.dns !== undefined
       ? situation.stack.ingress.map((entry) =>
           step(
             'clean',
