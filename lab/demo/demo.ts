@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { summarize } from '../../examples/shop/order-log.ts'
+import { formatDuration } from '../../src/lib/duration.ts'
 import type { Report } from '../../src/report/report.ts'
-import { seconds } from '../../src/report/text.ts'
 import { down, exec, killSite, up } from '../lab.ts'
 import { eventually, lifeboat, ordersHeld, prepareShop, sleep, stackFile, startCustomers, verb } from './story.ts'
 
@@ -12,7 +12,7 @@ const { values } = parseArgs({
 /** Customers order all the time; their site loses power; one command brings the stack back at the other. */
 async function story(): Promise<boolean> {
   const began = Date.now()
-  const say = (text: string) => console.log(`[${seconds(Date.now() - began).padStart(7)}] ${text}`)
+  const say = (text: string) => console.log(`[${formatDuration(Date.now() - began).padStart(7)}] ${text}`)
 
   say(
     'bringing up the lab: two sites, a WAN, a client, DNS, DHCP, LDAP and billing (the first time this builds images)',
@@ -26,7 +26,9 @@ async function story(): Promise<boolean> {
 
   say('deploy examples/shop at east: 2 web, 2 app, 2 database machines, firewall, load balancer, NAT box')
   const deploy = await verb('deploy', stackFile, '--site', 'east')
-  say(`  first good answer at the client after ${seconds(deploy.numbers.rto_ms ?? 0)}, at ${deploy.numbers.address}`)
+  say(
+    `  first good answer at the client after ${formatDuration(deploy.numbers.rto_ms ?? 0)}, at ${deploy.numbers.address}`,
+  )
 
   say(`customers at the client place ${values.rate} orders a second, and go on through all that follows`)
   const customers = await startCustomers(Number(values.rate), ca)
@@ -87,9 +89,11 @@ async function verdict(say: (text: string) => void, attempts: Attempts, failover
   ]
   say('verdict')
   console.log('')
-  console.log(`  RTO, decision to first good answer at the client   ${seconds(failover.numbers.rto_ms ?? 0)}`)
-  console.log(`  longest time without an accepted order             ${seconds(gap)}`)
-  console.log(`  age of the launched point at the decision          ${seconds(failover.numbers.point_age_ms ?? 0)}`)
+  console.log(`  RTO, decision to first good answer at the client   ${formatDuration(failover.numbers.rto_ms ?? 0)}`)
+  console.log(`  longest time without an accepted order             ${formatDuration(gap)}`)
+  console.log(
+    `  age of the launched point at the decision          ${formatDuration(failover.numbers.point_age_ms ?? 0)}`,
+  )
   for (const touch of failover.touches) console.log(`  touched: ${touch.what}`)
   console.log(`  physical devices touched                           ${failover.physical_devices_touched}`)
   console.log('')

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
+import { formatBytes, formatDuration } from '../lib/duration.ts'
 import { points } from '../lifeboat.ts'
-import { bytes, seconds } from '../report/text.ts'
 import { openLifeboat } from './open.ts'
 import { close } from './run.ts'
 
@@ -20,10 +20,10 @@ export function pointsCommand(): Command {
         for (const { site, list } of found) {
           console.log(`${site}: ${list.length} complete points`)
           for (const point of list) {
-            const age = seconds(Date.now() - Date.parse(point.taken_at))
+            const age = formatDuration(Date.now() - Date.parse(point.taken_at))
             const how = point.incremental ? 'incremental' : 'whole'
             console.log(
-              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${bytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}`,
+              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${formatBytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}`,
             )
           }
         }

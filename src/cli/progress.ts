@@ -1,6 +1,6 @@
 import type { Watcher } from '../execute/execute.ts'
+import { formatDuration } from '../lib/duration.ts'
 import type { Plan } from '../plan/plan.ts'
-import { seconds } from '../report/text.ts'
 
 /** Steps as they happen: a line for each that ended, and on a terminal a last line with those that run. */
 export function progress(plan: Plan, quiet: boolean): { readonly watch: Watcher; end(): void } {
@@ -20,9 +20,9 @@ export function progress(plan: Plan, quiet: boolean): { readonly watch: Watcher;
   const line = (at: string, mark: string, id: string, text: string) => {
     clear()
     const from = started.get(id)
-    const took = from === undefined ? '' : seconds(Date.parse(at) - from)
+    const took = from === undefined ? '' : formatDuration(Date.parse(at) - from)
     console.log(
-      `  ${seconds(Date.parse(at) - decided).padStart(8)}  ${mark} ${id.padEnd(32)} ${took.padStart(8)}${text === '' ? '' : `  ${text}`}`,
+      `  ${formatDuration(Date.parse(at) - decided).padStart(8)}  ${mark} ${id.padEnd(32)} ${took.padStart(8)}${text === '' ? '' : `  ${text}`}`,
     )
     started.delete(id)
     running()

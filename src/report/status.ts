@@ -1,10 +1,10 @@
+import { formatBytes, formatDuration } from '../lib/duration.ts'
 import { stackArea } from '../operations/naming.ts'
 import { instanceObject } from '../operations/objects.ts'
 import { preparedObjects } from '../operations/replicate.ts'
 import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
 import { lacks } from '../operations/survey.ts'
 import type { Power } from '../state/objects.ts'
-import { bytes, seconds } from './text.ts'
 
 /** Where a stack is, how far behind its standby is, and whether the standby could launch it now. */
 export type Status = {
@@ -103,13 +103,13 @@ export function statusText(status: Status): string {
       )
     if (site.role === 'standby') lines.push(`    ${site.points} complete points, newest ${site.newest_point ?? 'none'}`)
     for (const reason of site.not_ready) lines.push(`    not ready: ${reason}`)
-    if (site.pool_free_bytes !== undefined) lines.push(`    pool: ${bytes(site.pool_free_bytes)} free`)
+    if (site.pool_free_bytes !== undefined) lines.push(`    pool: ${formatBytes(site.pool_free_bytes)} free`)
   }
   if (status.point_age_ms !== undefined) {
     const late = status.rpo_ms !== undefined && status.point_age_ms > status.rpo_ms
     const target =
-      status.rpo_ms === undefined ? 'no target' : `target ${seconds(status.rpo_ms)}${late ? ', missed' : ''}`
-    lines.push('', `  newest complete point: ${seconds(status.point_age_ms)} old (${target})`)
+      status.rpo_ms === undefined ? 'no target' : `target ${formatDuration(status.rpo_ms)}${late ? ', missed' : ''}`
+    lines.push('', `  newest complete point: ${formatDuration(status.point_age_ms)} old (${target})`)
   }
   lines.push(`  proof: ${status.proof}`, '')
   return lines.join('\n')

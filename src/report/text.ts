@@ -1,3 +1,4 @@
+import { formatBytes, formatDuration } from '../lib/duration.ts'
 import { generations } from '../plan/order.ts'
 import type { Finding, Plan, TouchPoint } from '../plan/plan.ts'
 import type { Report, StepReport } from './report.ts'
@@ -14,7 +15,7 @@ export function reportText(report: Report): string {
       'phases (from the decision)',
       report.phases.map(
         (phase) =>
-          `${phase.phase.padEnd(9)} ${seconds(phase.from_ms).padStart(8)} to ${seconds(phase.to_ms).padStart(8)}  ${bar(phase, report)}`,
+          `${phase.phase.padEnd(9)} ${formatDuration(phase.from_ms).padStart(8)} to ${formatDuration(phase.to_ms).padStart(8)}  ${bar(phase, report)}`,
       ),
     ),
     ...block(
@@ -57,7 +58,7 @@ export function findingText(finding: Finding): string {
 }
 
 function outcomeWords(report: Report): string {
-  const took = report.numbers.took_ms === undefined ? '' : ` in ${seconds(report.numbers.took_ms)}`
+  const took = report.numbers.took_ms === undefined ? '' : ` in ${formatDuration(report.numbers.took_ms)}`
   switch (report.outcome) {
     case 'done':
       return `done${took}`
@@ -78,10 +79,13 @@ function numbers(report: Report): readonly string[] {
   if (n.rto_ms !== undefined)
     rows.push([
       report.verb === 'deploy' ? 'first good answer' : 'RTO',
-      `${seconds(n.rto_ms)} from the decision to the first good answer at the client`,
+      `${formatDuration(n.rto_ms)} from the decision to the first good answer at the client`,
     ])
   if (n.point !== undefined && n.point_age_ms !== undefined)
-    rows.push(['launched point', `${n.point.name}, ${seconds(n.point_age_ms)} old at the decision: the window of loss`])
+    rows.push([
+      'launched point',
+      `${n.point.name}, ${formatDuration(n.point_age_ms)} old at the decision: the window of loss`,
+    ])
   if (n.loss !== undefined) rows.push(['measured loss', lossWords(n.loss)])
   else if (report.verb === 'failover')
     rows.push(['measured loss', 'not measured: no record of acknowledged writes was given (--acknowledged FILE)'])
@@ -89,7 +93,7 @@ function numbers(report: Report): readonly string[] {
   if (n.sent_bytes !== undefined)
     rows.push([
       'sent',
-      `${bytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
+      `${formatBytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
     ])
   if (n.address !== undefined) rows.push(['address', n.address])
   if (rows.length === 0) return []
@@ -129,7 +133,7 @@ function next(report: Report): readonly string[] {
 }
 
 export function stepLine(step: StepReport): string {
-  return `${step.id} at ${step.site}: ${step.state}${step.took_ms === undefined ? '' : ` (${seconds(step.took_ms)})`}`
+  return `${step.id} at ${step.site}: ${step.state}${step.took_ms === undefined ? '' : ` (${formatDuration(step.took_ms)})`}`
 }
 
 const width = 32
@@ -143,15 +147,4 @@ function bar(phase: { readonly from_ms: number; readonly to_ms: number }, report
 
 function block(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [`  ${title}`, ...lines.map((line) => `    ${line}`), '']
-}
-
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`
-}
-
-export function bytes(count: number): string {
-  if (count < 1000) return `${count} B`
-  if (count < 1_000_000) return `${(count / 1000).toFixed(0)} kB`
-  if (count < 1_000_000_000) return `${(count / 1e6).toFixed(1)} MB`
-  return `${(count / 1e9).toFixed(2)} GB`
 }
