@@ -1,12 +1,11 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
-import type { Claim, ObservedInstance, Point } from '../state/objects.ts'
+import type { Claim, ObservedInstance } from '../state/objects.ts'
 import { fence } from './fence.ts'
 import { ingress, notTested, touchPoints } from './ingress.ts'
-import { launch, type Origin, start, statefulOf, withoutMissing } from './launch.ts'
-import { keepArea, keptName, stackArea } from './naming.ts'
-import { instanceObject } from './objects.ts'
-import { preparedObjects } from './replicate.ts'
+import { launch, start, statefulOf, withoutMissing } from './launch.ts'
+import { stackArea } from './naming.ts'
+import { ageWords, originsOf, pointOf } from './origins.ts'
 import { type SiteView, type Situation, viewOf } from './situation.ts'
 import { isError, lacks } from './survey.ts'
 
@@ -41,7 +40,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
       `remove them first: lifeboat destroy ${stack.name} --site ${view.site.name} removes everything there, points included`,
     )
 
-  const point = pointOf(claim, request.point)
+  const point = pointOf(claim.points, request.point)
   if (point === undefined && statefulOf(view).length > 0) {
     return refuse(
       request.point === undefined
@@ -56,7 +55,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
   const peer = claim.peer === undefined ? undefined : viewOf(situation, claim.peer)
   const fenced = fencing(situation, claim, peer, request.down)
   if ('refused' in fenced) return fenced
-  const origins = originsOf(situation, view, point)
+  const origins = originsOf(situation, view, stackArea(stack.name), point)
   if ('refused' in origins) return origins
 
   const area = stackArea(stack.name)
@@ -111,7 +110,7 @@ function planOn(situation: Situation, view: SiteView, claim: Claim): Planned {
   const point = claim.points.find((each) => each.name === claim.launched)
   const area = stackArea(situation.stack.name)
   const there = new Map(launched(view).map((each) => [each.object.name, each.power]))
-  const origins = originsOf(situation, view, point, new Set(there.keys()))
+  const origins = originsOf(situation, view, area, point, new Set(there.keys()))
   if ('refused' in origins) return origins
   const starts = view.compiled.instances
     .filter((instance) => there.has(instance.name) && there.get(instance.name) !== 'running')
@@ -176,11 +175,6 @@ function noStandby(situation: Situation, to: string | undefined): Planned {
   )
 }
 
-function pointOf(claim: Claim, asked: string | undefined): Point | undefined {
-  if (asked !== undefined) return claim.points.find((point) => point.name === asked)
-  return [...claim.points].sort((a, b) => b.taken_at.localeCompare(a.taken_at))[0]
-}
-
 type Fencing = {
   readonly steps: readonly Step[]
   readonly before: readonly string[]
@@ -240,58 +234,4 @@ function fencing(
       ]
     : []
   return { ...fenced, why: `${name} answers and is fenced`, findings }
-}
-
-/** Every instance of a launch is a clone: of the point for stateful machines, of what was prepared for the rest. */
-function originsOf(
-  situation: Situation,
-  view: SiteView,
-  point: Point | undefined,
-  there: ReadonlySet<string> = new Set(),
-): { readonly make: ReadonlyMap<string, Origin> } | Extract<Planned, { refused: unknown }> {
-  const { stack } = situation
-  const area = stackArea(stack.name)
-  const areas = view.answer?.observed.areas ?? []
-  const keep = new Set(areas.find((each) => each.area.kind === 'keep')?.instances.map((each) => each.object.name))
-  const replica = new Map(
-    areas.find((each) => each.area.kind === 'replica')?.instances.map((each) => [each.object.name, each.object.digest]),
-  )
-  const make = new Map<string, Origin>()
-  const lost: string[] = []
-  for (const machine of statefulOf(view)) {
-    if (there.has(machine.name)) continue
-    const name = keptName(machine.name, point?.name ?? '')
-    if (!keep.has(name)) lost.push(name)
-    make.set(machine.name, {
-      object: instanceObject(machine, area, view, {}),
-      from: { area: keepArea(stack.name), name },
-      finish: [],
-    })
-  }
-  if (lost.length > 0)
-    return refuse(
-      `the keep at ${view.site.name} lacks ${lost.join(', ')}`,
-      'choose another point: --point NAME',
-    ) as Extract<Planned, { refused: unknown }>
-  for (const { instance, object } of preparedObjects(situation, view)) {
-    if (there.has(instance.name)) continue
-    const full = instanceObject(instance, area, view, situation.definition.secrets)
-    const ready = replica.get(object.name) === object.digest
-    if (!ready && instance.kind === 'appliance') {
-      return refuse(
-        `${instance.name} is not prepared at ${view.site.name}`,
-        'its configuration and secrets come with replicate; the newest cycle did not bring them',
-      ) as Extract<Planned, { refused: unknown }>
-    }
-    make.set(instance.name, {
-      object: full,
-      from: ready ? { area: object.area, name: object.name } : undefined,
-      finish: [],
-    })
-  }
-  return { make }
-}
-
-function ageWords(now: Date, point: Point): string {
-  return `${((now.getTime() - Date.parse(point.taken_at)) / 1000).toFixed(1)} s`
 }
