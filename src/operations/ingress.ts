@@ -121,7 +121,8 @@ export function outsideLegs(
   )
 }
 
-function firewallOf(firewalls: readonly Firewall[], service: string): Firewall | undefined {
+/** The firewall that lets clients in to a service. */
+export function firewallOf(firewalls: readonly Firewall[], service: string): Firewall | undefined {
   return (
     firewalls.find((firewall) =>
       firewall.rules.some((rule) => rule.to.some((end) => end.kind === 'balanced' && end.service === service)),

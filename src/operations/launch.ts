@@ -65,7 +65,7 @@ function build(request: LaunchRequest, instances: readonly CompiledInstance[]): 
   for (const instance of instances) {
     const origin = request.make.get(instance.name)
     if (origin === undefined) continue
-    const networks = instance.legs.flatMap((leg) => (leg.to === 'segment' ? [`network ${leg.segment}`] : []))
+    const networks = instance.legs.map((leg) => `network ${leg.to === 'segment' ? leg.segment : leg.to}`)
     const after = [
       request.after,
       networks.filter((id) => networked.has(id)),

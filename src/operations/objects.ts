@@ -32,9 +32,15 @@ export function imageOf(instance: CompiledInstance): string {
   return instance.kind === 'appliance' ? applianceImage : instance.image
 }
 
-/** The networks of a stack in an area. */
+/** The networks of a stack in an area; a bubble has its own in place of the site's. No segment can have their names. */
 export function networkObjects(view: SiteView, area: Area): readonly NetworkObject[] {
-  return view.compiled.segments.map((segment) => ({ type: 'network', area, segment: segment.name }))
+  const legs = new Set(view.compiled.instances.flatMap((instance) => instance.legs.map((leg) => leg.to)))
+  const outer = area.kind === 'bubble' ? ['outside', ...(legs.has('services') ? ['services'] : [])] : []
+  return [...view.compiled.segments.map((segment) => segment.name), ...outer].map((segment) => ({
+    type: 'network',
+    area,
+    segment,
+  }))
 }
 
 function nic(leg: Leg): Nic {

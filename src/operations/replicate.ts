@@ -119,6 +119,7 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
       points: claim?.claim.points ?? [],
       launched: undefined,
       definition: situation.definition,
+      proof: claim?.claim.proof,
     }
     steps.push(
       step(

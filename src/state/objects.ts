@@ -34,7 +34,8 @@ export type InstanceObject = {
 
 export type Nic =
   | { readonly interface: string; readonly mac: string; readonly network: 'segment'; readonly segment: string }
-  | { readonly interface: string; readonly mac: string; readonly network: 'outside' | 'services' }
+  /** In a bubble `outside` and `services` are networks of the bubble; `site-services` is the site's own in every area. */
+  | { readonly interface: string; readonly mac: string; readonly network: 'outside' | 'services' | 'site-services' }
 
 export type InstanceRef = { readonly area: Area; readonly name: string }
 
@@ -82,6 +83,28 @@ export type Claim = {
   readonly launched: string | undefined
   /** The stack file that the site would launch, and where it came from. */
   readonly definition: Definition | undefined
+  /** The newest drill at this site. */
+  readonly proof?: Proof | undefined
+}
+
+/** The record of a drill, bound to what was drilled. */
+export type Proof = {
+  readonly drill: string
+  readonly verdict: 'passed' | 'failed'
+  readonly started_at: string
+  readonly ended_at: string
+  readonly point: string | undefined
+  /** Digest of the stack file. */
+  readonly digest: string
+  /** What was drilled, by part (`fw`, `db1`, `checks`), each as a few digests: see operations/drill-parts.ts. */
+  readonly parts: Readonly<Record<string, string>>
+  /** Good ones of all; a drill with a check that was not good is `failed`. */
+  readonly checks: number
+  /** Flows proved by packets, undeclared ones seen not to pass, and those of which nothing was seen. */
+  readonly matrix: { readonly pass: number; readonly stopped: number; readonly no_evidence: number }
+  readonly not_tested: readonly string[]
+  /** The bubble was left up. */
+  readonly kept: boolean
 }
 
 export type Definition = {

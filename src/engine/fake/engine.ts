@@ -113,7 +113,8 @@ export function fakeEngine(place: Place): Engine {
         if (nic === undefined || nic.network === 'segment' || instance.legsCut) return undefined
         const { dhcp_ms } = site.behaviour(ref.name)
         if (dhcp_ms === 'never' || (site.runningFor_ms(instance) ?? -1) < dhcp_ms) return undefined
-        return site.lease(nic.network, nic.mac)
+        if (ref.area.kind === 'bubble' && nic.network !== 'site-services') return site.leaseInBubble(ref.area, nic)
+        return site.lease(nic.network === 'outside' ? 'outside' : 'services', nic.mac)
       }),
 
     consoleTail: (ref, lines) =>
@@ -256,6 +257,7 @@ export function fakeEngine(place: Place): Engine {
       if (!there) throw work.error('not-found', `${refLabel(object)}: no network for leg ${nic.interface}`)
     }
     reserve(CLONE_BYTES, work)
+        'site-services': site.servicesNetwork,
     area.instances.set(object.name, instance)
   }
 

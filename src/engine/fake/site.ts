@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../lib/clock.ts'
-import type { Area, Claimed, InstanceObject, InstanceRef, NetworkObject, Power } from '../../state/objects.ts'
+import type { Area, Claimed, InstanceObject, InstanceRef, NetworkObject, Nic, Power } from '../../state/objects.ts'
 import type { ExecResult } from '../contract.ts'
 import { areaLabel } from '../describe.ts'
 
@@ -133,6 +133,13 @@ export class FakeSite {
       kind === 'outside' ? `198.51.100.${50 + 100 * this.index + host}` : `10.${101 + this.index}.0.${100 + host}`
     this.leases.set(key, address)
     return address
+  }
+
+  /** What an instance of the bubble gives away by a reservation in its DHCP configuration. */
+  leaseInBubble(area: Area, nic: Nic): string | undefined {
+    const files = [...(this.area(area)?.instances.values() ?? [])].flatMap((each) => [...each.files.values()])
+    const lines = files.flatMap((file) => file.content.toString().split('\n'))
+    return lines.find((line) => line.startsWith(`dhcp-host=${nic.mac},`))?.split(',')[1]
   }
 
   behaviour(name: string): Required<GuestBehaviour> {

@@ -147,7 +147,7 @@ function leg(site: IncusSite, object: InstanceObject, nic: Nic): Config {
   if (nic.network === 'segment')
     return { ...common, network: bridgeOf({ type: 'network', area: object.area, segment: nic.segment }) }
   // A drill must not meet the outside: its legs end in networks of the bubble that are called like the real ones.
-  if (object.area.kind === 'bubble')
+  if (object.area.kind === 'bubble' && nic.network !== 'site-services')
     return { ...common, network: bridgeOf({ type: 'network', area: object.area, segment: nic.network }) }
   const parent = nic.network === 'outside' ? site.options.outsideBridge : site.options.servicesBridge
   return { ...common, nictype: 'bridged', parent }
