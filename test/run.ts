@@ -4,13 +4,20 @@ import { join } from 'node:path'
 import { leftovers } from '../lab/leftovers.ts'
 
 /**
- * All tests, first those that need nothing, then those on the lab; ends with `N passed, N failed`, counted from what ran.
+ * All checks and tests, first those that need nothing, then those on the lab; ends with `N passed, N failed`, counted from what ran.
  * A test on the lab that was skipped, and a lab that is still there afterwards, count as failed.
  */
 const root = join(import.meta.dirname, '..')
 const results = join(root, '.results')
 rmSync(results, { recursive: true, force: true })
 mkdirSync(results)
+
+const bin = (name: string) => join(root, 'node_modules/.bin', name)
+const checks = [
+  ['lint and format', [bin('biome'), 'check', '--error-on-warnings', '.']],
+  ['types', [bin('tsc')]],
+  ['dead code', [bin('knip')]],
+] as const
 
 type Results = {
   readonly numTotalTests: number
@@ -26,6 +33,12 @@ type Results = {
 let passed = 0
 let skipped = 0
 const failed: string[] = []
+
+for (const [name, argv] of checks) {
+  console.log(`\n== ${name}`)
+  if ((await run(argv)) === 0) passed++
+  else failed.push(`${name}: see above`)
+}
 for (const project of ['unit', 'lab']) {
   console.log(`\n== ${project} tests`)
   const file = join(results, `${project}.json`)
@@ -56,16 +69,21 @@ console.log(`${passed} passed, ${failed.length} failed${skipped === 0 ? '' : `, 
 process.exitCode = failed.length === 0 ? 0 : 1
 
 function vitest(project: string, file: string): Promise<number> {
-  const args = [
-    join(root, 'node_modules/vitest/vitest.mjs'),
+  const program = join(root, 'node_modules/vitest/vitest.mjs')
+  return run([
+    process.execPath,
+    program,
     'run',
     '--project',
     project,
-    '--reporter=default',
+    '--reporter=dot',
     '--reporter=json',
     `--outputFile.json=${file}`,
-  ]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  ])
+}
+
+function run(argv: readonly string[]): Promise<number> {
+  const child = spawn(argv[0] ?? '', argv.slice(1), { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   return new Promise((resolve) => child.on('exit', (code) => resolve(code ?? 1)))
 }
 

@@ -102,7 +102,12 @@ async function accepted(customers: Customers, after: number): Promise<number> {
   return first
 }
 
+function show(seen: unknown): void {
+  console.log(JSON.stringify(seen))
+}
+
 function summary(cycles: readonly Cycle[], launches: readonly Launch[]): void {
+  for (const each of [...cycles, ...launches]) show(each)
   const s = (ms: number) => `${(ms / 1000).toFixed(2)} s`
   const rto = median(launches.map((each) => each.rto_ms))
   const floor = median(launches.map((each) => each.floor_ms))
@@ -200,4 +205,6 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-const sum = (values: readonly number[]): number => values.reduce((all, each) => all + each, 0)
+function sum(values: readonly number[]): number {
+  return values.reduce((all, each) => all + each, 0)
+}
