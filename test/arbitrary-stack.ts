@@ -68,6 +68,7 @@ function arbitraryGroup(
     needs: fc.subarray([...before]),
     ready: fc.constantFrom({ by: 'tcp', port: 7 } as const, undefined),
     ready_within_s: fc.constant(60),
+    freeze: fc.constant(undefined),
   })
 }
 

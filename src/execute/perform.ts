@@ -1,6 +1,7 @@
 import type { ExecResult } from '../engine/contract.ts'
 import { EngineError } from '../engine/error.ts'
 import type { Action } from '../plan/plan.ts'
+import { checkpoint, unpause } from './checkpoint.ts'
 import { changeClaim, restoreClaim, takeClaim } from './claims.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
@@ -63,9 +64,9 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'ready':
       return ready(action, context)
     case 'checkpoint':
-      // The instant of a checkpoint whose answer was lost is not known: it is taken again.
-      if (context.again) await Promise.all(action.instances.map((each) => engine.removeSnapshot(each, action.name)))
-      return { ...(await engine.checkpoint(action.instances, action.name, action.consistency)) }
+      return checkpoint(action, context)
+    case 'unpause':
+      return unpause(action, context)
     case 'receive': {
       const { from, to, snapshot, stall_s } = action
       const transfer = { source: world.engine(action.source), from, to, snapshot, stall_s }

@@ -1,4 +1,4 @@
-import { type Planned, refuse, type Step } from '../plan/plan.ts'
+import { type GuestFreeze, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
@@ -238,16 +238,29 @@ function cycle(
   const live = stackArea(stack.name)
   const machines = statefulOf(active)
   const refs = machines.map((machine) => ({ area: live, name: machine.name }))
+  const guests = machines.flatMap((machine): readonly GuestFreeze[] => {
+    const freeze = stack.machines.find((group) => group.name === machine.group)?.freeze
+    return freeze === undefined ? [] : [{ instance: { area: live, name: machine.name }, ...freeze }]
+  })
   const opening = ids(roles(situation, active, standby))
   const checkpoint = step(
     'pause',
     from,
     'checkpoint',
-    { do: 'checkpoint', instances: refs, name: point.name, consistency: stack.protect?.consistency ?? 'together' },
+    {
+      do: 'checkpoint',
+      instances: refs,
+      name: point.name,
+      consistency: stack.protect?.consistency ?? 'together',
+      guests,
+    },
     `${machines.map((machine) => machine.name).join(' ') || 'nothing'} at one instant`,
     {
       after: opening,
-      undo: refs.map((instance) => ({ do: 'remove-snapshot' as const, instance, snapshot: point.name })),
+      undo: [
+        { do: 'unpause', stack: stack.name, instances: refs, guests },
+        ...refs.map((instance) => ({ do: 'remove-snapshot' as const, instance, snapshot: point.name })),
+      ],
     },
   )
   const received = machines.flatMap((machine) => {

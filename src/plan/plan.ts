@@ -108,6 +108,14 @@ export type Action =
       readonly instances: readonly InstanceRef[]
       readonly name: string
       readonly consistency: 'together' | 'each'
+      readonly guests?: readonly GuestFreeze[]
+    }
+  /** Lets go on what an interrupted checkpoint may have left paused or frozen; all else is left as it is. */
+  | {
+      readonly do: 'unpause'
+      readonly stack: string
+      readonly instances: readonly InstanceRef[]
+      readonly guests?: readonly GuestFreeze[]
     }
   | {
       readonly do: 'receive'
@@ -146,6 +154,14 @@ export type Action =
     }
   /** Waits for the first good answer at a client's place. */
   | { readonly do: 'check'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
+
+/** Commands run inside a machine right before the pause of a checkpoint and right after it. */
+export type GuestFreeze = {
+  readonly instance: InstanceRef
+  readonly freeze: string
+  readonly thaw: string
+  readonly within_s: number
+}
 
 /** Where the values of secrets come from: the files that the stack file names, or the appliance that has them at a site. */
 export type SecretsFrom =

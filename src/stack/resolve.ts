@@ -1,4 +1,4 @@
-import type { ApplianceFile, RuleFile } from './schema.ts'
+import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
 import type { BalancedService, End, MachineGroup, Rule, Stack } from './stack.ts'
 import { instancesOf, type View } from './view.ts'
 
@@ -19,6 +19,7 @@ export function resolve(view: View): Stack {
         needs: machine.needs,
         ready: machine.ready,
         ready_within_s: machine.ready_within,
+        freeze: freezing(machine),
       }),
     ),
     firewalls: appliances.flatMap(([name, { firewall }]) =>
@@ -51,6 +52,14 @@ export function resolve(view: View): Stack {
     checks: file.checks,
     addresses: Object.entries(file.addresses).map(([place, address]) => ({ ...splitAddress(place), address })),
   }
+}
+
+/** Long enough for what brings a program to rest, short enough for its clients. */
+const FREEZE_WITHIN_S = 5
+
+function freezing({ freeze, thaw, freeze_within }: StackFile['machines'][string]): MachineGroup['freeze'] {
+  if (freeze === undefined || thaw === undefined) return undefined
+  return { freeze, thaw, within_s: freeze_within ?? FREEZE_WITHIN_S }
 }
 
 /** `web1.web` is the leg of instance web1 in segment web. */

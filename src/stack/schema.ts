@@ -23,6 +23,11 @@ const Machine = fields({
     .optional()
     .describe('How readiness is seen: `http :PORT/PATH`, `tcp :PORT` or `exec COMMAND`.'),
   ready_within: duration('How long readiness may take.').default(60),
+  freeze: text('a command', 'sync')
+    .optional()
+    .describe('Run inside each of them right before it is paused for a point.'),
+  thaw: text('a command', 'true').optional().describe('Run inside right after it goes on, also when anything failed.'),
+  freeze_within: duration('How long freezing, and thawing, may take.').optional(),
 })
 
 const Rule = fields({

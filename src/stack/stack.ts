@@ -33,6 +33,8 @@ export type MachineGroup = {
   readonly needs: readonly string[]
   readonly ready: Probe | undefined
   readonly ready_within_s: number
+  /** Commands run inside right before a point is taken and right after; each has `within_s`. */
+  readonly freeze: { readonly freeze: string; readonly thaw: string; readonly within_s: number } | undefined
 }
 
 export type Probe =

@@ -1,4 +1,5 @@
 import { checkAddresses } from './check-addresses.ts'
+import { checkFreeze } from './check-freeze.ts'
 import { checkIngress } from './check-ingress.ts'
 import { checkNames } from './check-names.ts'
 import { checkNeeds } from './check-needs.ts'
@@ -16,6 +17,7 @@ export function validate(all: View, report: Report): void {
   checkSegments(view, report)
   checkAddresses(view, report)
   checkNeeds(view, report)
+  checkFreeze(view, report)
   checkServices(view, report)
   const open = checkRules(view, report)
   checkReach(view, open, report)

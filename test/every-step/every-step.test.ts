@@ -36,8 +36,12 @@ for (const scene of scenes) {
       })
     })
 
-    describe.each(['before', 'after'] as const)('crash %s its effect', (when) => {
-      it.each(places)('$site $call $nth, then resume', async (place) => {
+    const pausing = places.filter(({ call }) => call === 'checkpoint')
+    const crashes = (['before', 'inside', 'after'] as const)
+      .map((when) => ({ when, reached: when === 'inside' ? pausing : places }))
+      .filter(({ reached }) => reached.length > 0)
+    describe.each(crashes)('crash $when its effect', ({ when, reached }) => {
+      it.each(reached)('$site $call $nth, then resume', async (place) => {
         const { broken, goal } = await crashed(scene, place, when)
         const operation = unfinished(broken)
         if (operation === undefined) return startOver(broken, scene, goal)
@@ -46,7 +50,7 @@ for (const scene of scenes) {
         expect(await broken.state()).toBe(goal)
       })
 
-      it.each(places)('$site $call $nth, then abort', async (place) => {
+      it.each(reached)('$site $call $nth, then abort', async (place) => {
         const { broken, start, goal } = await crashed(scene, place, when)
         const operation = unfinished(broken)
         if (operation === undefined) return startOver(broken, scene, goal)
@@ -62,7 +66,7 @@ for (const scene of scenes) {
         }
       })
 
-      it.each(places)('$site $call $nth, then start over from another controller', async (place) => {
+      it.each(reached)('$site $call $nth, then start over from another controller', async (place) => {
         const { broken, goal } = await crashed(scene, place, when)
         await startOver(broken, scene, goal)
       })
@@ -129,7 +133,7 @@ const without = (scene: Scene, state: string): string =>
     .filter((line) => scene.stays?.test(line) !== true)
     .join('\n')
 
-async function crashed(scene: Scene, place: Place, when: 'before' | 'after') {
+async function crashed(scene: Scene, place: Place, when: 'before' | 'inside' | 'after') {
   const goal = await goalOf(scene)
   const broken = await scene.prepare()
   const start = await broken.state()

@@ -10,6 +10,9 @@ import { fakeOutside } from './fake-outside.ts'
 
 export const stackFile = join(import.meta.dirname, 'shop.yaml')
 
+/** Two stateful machines that are frozen inside for every point. */
+export const ledgerFile = join(import.meta.dirname, 'ledger.yaml')
+
 /** Two sites in memory, and controllers that can die; what a controller kept on its disk outlives it. */
 export type Rig = {
   readonly world: FakeWorld
@@ -108,6 +111,9 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
       for (const each of instances) {
         // A replica follows its source with the next cycle; how many snapshots it lists in between says nothing.
         const snapshots = area.kind === 'replica' ? Math.min(each.snapshots.length, 1) : each.snapshots.length
+        const ref = { area, name: each.object.name }
+        if (area.kind === 'stack' && site.read(ref, '/run/ledger') === 'frozen\n')
+          found.push(`${where} ${each.object.name} is left frozen inside`)
         found.push(
           `${where} ${each.object.name.replace(/-p\d{8}-\d{6}-\d{3}$/, '-POINT')} ${each.power} ${each.object.digest} ${snapshots} snapshots`,
         )

@@ -1,5 +1,5 @@
 import { plan, type Request, run } from '../../src/lifeboat.ts'
-import { type Rig, rig, stackFile } from './rig.ts'
+import { ledgerFile, type Rig, rig, stackFile } from './rig.ts'
 
 /** An operation, and the world that it starts from. */
 export type Scene = {
@@ -12,13 +12,19 @@ export type Scene = {
   readonly ended?: RegExp
 }
 
-const deploy: Request = { verb: 'deploy', file: stackFile, site: 'east', remove: [] }
+const deploy = { verb: 'deploy', file: stackFile, site: 'east', remove: [] } as const satisfies Request
 const replicate: Request = { verb: 'replicate', stack: 'shop' }
 const failover: Request = { verb: 'failover', stack: 'shop', to: undefined, point: undefined, down: ['east'] }
 
 export const scenes: readonly Scene[] = [
   { name: 'first deploy', request: deploy, prepare: async () => rig() },
   { name: 'first cycle', request: replicate, prepare: () => after(deploy), stays: /^west (claim|keep$|replica)/ },
+  {
+    name: 'cycle of frozen machines',
+    request: replicate,
+    prepare: () => after({ ...deploy, file: ledgerFile }),
+    stays: /^west (claim|keep$|replica)/,
+  },
   { name: 'later cycle', request: replicate, prepare: () => after(deploy, replicate) },
   {
     name: 'failover, site down',

@@ -24,6 +24,8 @@ export type Place = {
 export type Work = {
   readonly fault: Fault | undefined
   error(code: EngineErrorCode, message: string): EngineError
+  /** Kills the controller. */
+  killed(): Crash
   /** Lets time pass; throws when the site lost its power meanwhile. */
   pass(ms: number, signal?: AbortSignal): Promise<void>
 }
@@ -87,8 +89,7 @@ export async function makeCall<T>(
   }
 
   async function struck(): Promise<T> {
-    const after = fault?.when === 'after'
-    if (fault?.kind === 'crash' && !after) throw killed()
+    if (fault?.kind === 'crash' && (fault.when ?? 'before') === 'before') throw killed()
     if (fault?.kind === 'fail-before') throw error(fault.code ?? 'rejected', 'refused (scheduled fault, no effect)')
     if (fault?.kind === 'hang') {
       await clock.sleep(limits.limit_s * 1_000, limits.signal)
@@ -113,7 +114,7 @@ export async function makeCall<T>(
       if (site.boots !== boots) throw error('unreachable', `the connection to ${site.name} broke`)
     }
     await pass(limits.takes_ms * place.jitter(), limits.signal)
-    const value = await work({ fault, error, pass })
+    const value = await work({ fault, error, killed, pass })
     if (!controller.alive) throw new Crash(`${where} at ${site.name}`)
     if (!reachable()) throw error('unreachable', 'the connection broke before the answer came')
     return value

@@ -134,10 +134,14 @@ export function fakeEngine(place: Place): Engine {
         const began_ms = clock.elapsed_ms()
         try {
           await work.pass((20 + 30 * instances.length) * place.jitter())
-          for (const each of instances) takeSnapshot(each, name)
+          for (const each of instances) {
+            takeSnapshot(each, name)
+            if (work.fault?.when === 'inside') throw work.killed()
+          }
         } finally {
-          // A power cut in between has stopped them: only those still paused go on.
-          for (const each of paused) if (each.power === 'paused') each.power = 'running'
+          // A power cut in between has stopped them: only those still paused go on. A dead controller resumes nothing.
+          if (work.fault?.when !== 'inside')
+            for (const each of paused) if (each.power === 'paused') each.power = 'running'
         }
         return { taken_at, pause_ms: paused.length > 0 ? clock.elapsed_ms() - began_ms : 0 }
       }),
@@ -253,11 +257,11 @@ export function fakeEngine(place: Place): Engine {
         segment: nic.network === 'segment' && area.networks.has(nic.segment),
         outside: site.outside,
         services: site.servicesNetwork,
+        'site-services': site.servicesNetwork,
       }[nic.network]
       if (!there) throw work.error('not-found', `${refLabel(object)}: no network for leg ${nic.interface}`)
     }
     reserve(CLONE_BYTES, work)
-        'site-services': site.servicesNetwork,
     area.instances.set(object.name, instance)
   }
 

@@ -28,8 +28,11 @@ export type FaultPoint = {
 export type FaultDetails = {
   /** Code of the error of fail-before and fail-after. Default: `rejected`, which nothing repairs by itself. */
   readonly code?: EngineErrorCode
-  /** Whether a crash comes before or after the effect. Default: before. */
-  readonly when?: 'before' | 'after'
+  /**
+   * Whether a crash comes before or after the effect; default: before. `inside` is for `checkpoint`: everything is paused,
+   * the first snapshot is taken, and nobody is left to resume.
+   */
+  readonly when?: 'before' | 'inside' | 'after'
   /** How many calls from the nth on are hit. Default: 1. */
   readonly times?: number
 }
