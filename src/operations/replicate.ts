@@ -2,8 +2,9 @@ import { type GuestFreeze, type Planned, refuse, type Step } from '../plan/plan.
 import { ids, step } from '../plan/step.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
-import { keepArea, keptName, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
+import { isSpare, keepArea, keptName, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
+import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
 import { activeView, type SiteView, type Situation, viewOf } from './situation.ts'
 import { isError, lacks } from './survey.ts'
@@ -14,7 +15,7 @@ const stall_s = 15
 /** One cycle: a new complete point at the standby, and all that a launch there needs beside data. */
 export function planReplicate(situation: Situation): Planned {
   const pair = pairOf(situation)
-  if ('refused' in pair) return pair
+  if ('refused' in pair) return goOn(situation, pair)
   const { active, standby } = pair
   const missing = lacks(situation, standby)
   const point = {
@@ -25,7 +26,8 @@ export function planReplicate(situation: Situation): Planned {
   const steps = withoutMissing([
     ...roles(situation, active, standby),
     ...prepare(situation, active, standby),
-    ...cycle(situation, active, standby, point),
+    ...cycle(situation, active, standby, point, ids(roles(situation, active, standby))),
+    ...prune(situation, active, standby, point.name),
   ])
   return {
     plan: {
@@ -44,6 +46,31 @@ export function planReplicate(situation: Situation): Planned {
           ? { ...finding, level: 'warning' as const, what: `standby not ready: ${finding.what}` }
           : finding,
       ),
+    },
+  }
+}
+
+/** No point can be taken, but what was left paused at the active site does not have to wait for that. */
+function goOn(situation: Situation, refusal: Extract<Planned, { refused: unknown }>): Planned {
+  const active = activeView(situation)
+  const steps = active === undefined ? [] : resumePaused(active, situation.stack.name)
+  if (active === undefined || steps.length === 0) return refusal
+  return {
+    plan: {
+      verb: 'replicate',
+      stack: situation.stack.name,
+      made_at: situation.now.toISOString(),
+      summary: `no point: only ${ids(steps).join(', ')} at ${active.site.name}`,
+      steps,
+      touches: [],
+      not_tested: [],
+      point: undefined,
+      undoable: true,
+      findings: refusal.refused.map((each) => ({
+        ...each,
+        level: 'warning',
+        what: `no point was taken: ${each.what}`,
+      })),
     },
   }
 }
@@ -78,8 +105,8 @@ function pairOf(situation: Situation): Pair | Extract<Planned, { refused: unknow
   const claim = standby.answer.observed.claim?.claim
   if (claim !== undefined && claim.role !== 'standby') {
     return no(
-      `${peer} is ${claim.role} (epoch ${claim.epoch}) and holds writes of its own`,
-      'look at them and let them go first (failback sets them aside)',
+      `${peer} is ${claim.role} under epoch ${claim.epoch} and still holds its own copy`,
+      `lifeboat reprotect ${stack.name} sets it aside and makes ${peer} the standby; lifeboat failback ${stack.name} also moves back`,
     )
   }
   return { active, standby }
@@ -88,22 +115,9 @@ function pairOf(situation: Situation): Pair | Extract<Planned, { refused: unknow
 /** Machines left paused go on, the standby knows its role, the areas are there. */
 function roles(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {
   const { stack } = situation
-  const area = stackArea(stack.name)
   const own = active.answer?.observed.claim?.claim
   const at = standby.answer?.observed
-  const paused =
-    active.answer?.observed.areas
-      .find((each) => each.area.kind === 'stack')
-      ?.instances.filter((each) => each.power === 'paused') ?? []
-  const steps = paused.map((each) =>
-    step(
-      'prepare',
-      active.site.name,
-      `resume ${each.object.name}`,
-      { do: 'power', instance: { area, name: each.object.name }, verb: 'resume', within_s: 10 },
-      'it was left paused',
-    ),
-  )
+  const steps = [...resumePaused(active, stack.name)]
   const claim = at?.claim
   if (
     claim === undefined ||
@@ -148,7 +162,7 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
 }
 
 /** Appliances with their configuration and secrets, and stateless machines, ready to be cloned at the standby. */
-function prepare(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {
+export function prepare(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {
   const { stack } = situation
   const site = standby.site.name
   const area = replicaArea(stack.name)
@@ -227,22 +241,27 @@ export function preparedObjects(situation: Situation, standby: SiteView) {
   })
 }
 
-function cycle(
+/**
+ * The steps from the checkpoint to the complete point. `stopped` machines need no pause and no freeze; `keep` names the
+ * points that stay in the claim where it is not for retention to say.
+ */
+export function cycle(
   situation: Situation,
   active: SiteView,
   standby: SiteView,
   point: Pick<Point, 'name' | 'machines' | 'digest'>,
+  after: readonly string[],
+  more: { readonly stopped?: boolean; readonly keep?: readonly string[] } = {},
 ): readonly Step[] {
   const { stack } = situation
   const [from, to] = [active.site.name, standby.site.name]
   const live = stackArea(stack.name)
   const machines = statefulOf(active)
   const refs = machines.map((machine) => ({ area: live, name: machine.name }))
-  const guests = machines.flatMap((machine): readonly GuestFreeze[] => {
+  const guests = (more.stopped === true ? [] : machines).flatMap((machine): readonly GuestFreeze[] => {
     const freeze = stack.machines.find((group) => group.name === machine.group)?.freeze
     return freeze === undefined ? [] : [{ instance: { area: live, name: machine.name }, ...freeze }]
   })
-  const opening = ids(roles(situation, active, standby))
   const checkpoint = step(
     'pause',
     from,
@@ -251,12 +270,12 @@ function cycle(
       do: 'checkpoint',
       instances: refs,
       name: point.name,
-      consistency: stack.protect?.consistency ?? 'together',
+      consistency: more.stopped === true ? 'each' : (stack.protect?.consistency ?? 'together'),
       guests,
     },
     `${machines.map((machine) => machine.name).join(' ') || 'nothing'} at one instant`,
     {
-      after: opening,
+      after,
       undo: [
         { do: 'unpause', stack: stack.name, instances: refs, guests },
         ...refs.map((instance) => ({ do: 'remove-snapshot' as const, instance, snapshot: point.name })),
@@ -298,11 +317,6 @@ function cycle(
       ),
     ]
   })
-  const old = standby.answer?.observed.claim?.claim.points ?? []
-  const staying = kept(
-    [{ name: point.name, taken_at: situation.now.toISOString() }, ...old],
-    stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 },
-  )
   const complete = step(
     'keep',
     to,
@@ -313,7 +327,7 @@ function cycle(
       point,
       checkpoint_step: 'checkpoint',
       receive_steps: machines.map((machine) => `receive ${machine.name}`),
-      keep: old.map((each) => each.name).filter((name) => staying.has(name)),
+      keep: more.keep ?? staying(situation, standby, point.name),
     },
     'from here on the point exists',
     {
@@ -321,11 +335,22 @@ function cycle(
       point_of_no_return: true,
     },
   )
-  return [checkpoint, ...received, complete, ...prune(active, standby, point.name, staying)]
+  return [checkpoint, ...received, complete]
+}
+
+/** Names of the points that stay beside a new one. */
+function staying(situation: Situation, standby: SiteView, point: string): readonly string[] {
+  const old = standby.answer?.observed.claim?.claim.points ?? []
+  const names = kept(
+    [{ name: point, taken_at: situation.now.toISOString() }, ...old],
+    situation.stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 },
+  )
+  return old.map((each) => each.name).filter((name) => names.has(name))
 }
 
 /** The source keeps the newest snapshot, the parent of the next cycle; the standby keeps what its retention says. */
-function prune(active: SiteView, standby: SiteView, point: string, staying: ReadonlySet<string>): readonly Step[] {
+function prune(situation: Situation, active: SiteView, standby: SiteView, point: string): readonly Step[] {
+  const stay = new Set([point, ...staying(situation, standby, point)])
   const sources = active.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
   const clones = standby.answer?.observed.areas.find((each) => each.area.kind === 'keep')?.instances ?? []
   const extra = { after: ['complete'], optional: true }
@@ -345,18 +370,26 @@ function prune(active: SiteView, standby: SiteView, point: string, staying: Read
         ),
     ),
     ...clones
-      .filter((each) => !staying.has(each.object.name.slice(each.object.name.lastIndexOf('-p') + 1)))
+      .filter((each) => isSpent(each.object.name, stay))
       .map((each) =>
         step(
           'clean',
           standby.site.name,
           `drop ${each.object.name}`,
           { do: 'remove-instance', instance: { area: each.object.area, name: each.object.name } },
-          'beyond retention, or of a point that was never complete',
+          isSpare(each.object.name)
+            ? 'the new point has all that it has'
+            : 'beyond retention, or of a point that was never complete',
           extra,
         ),
       ),
   ]
+}
+
+/** What was set aside for a person is of no point, and stays. */
+function isSpent(name: string, stay: ReadonlySet<string>): boolean {
+  const point = /-(p\d{8}-\d{6}-\d{3})$/.exec(name)?.[1]
+  return point === undefined ? isSpare(name) : !stay.has(point)
 }
 
 const isPoint = (snapshot: string): boolean => /^p\d{8}-\d{6}-\d{3}$/.test(snapshot)
