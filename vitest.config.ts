@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/e2e/**/*.test.ts', 'src/**/*.lab.test.ts'],
+          globalSetup: ['test/e2e/teardown.ts'],
           fileParallelism: false,
           maxWorkers: 1,
           testTimeout: 300_000,

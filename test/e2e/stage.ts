@@ -1,0 +1,119 @@
+import { lifeboat, prepareShop } from '../../lab/demo/story.ts'
+import { exec, slowWan, up } from '../../lab/lab.ts'
+import type { Ran } from '../../lab/run.ts'
+import { type SiteName, topology } from '../../lab/topology.ts'
+
+/** What the end-to-end tests judge with: the sites as their own Incus tells, and commands inside machines. */
+export const live = 'lb-shop'
+
+/** The lab in its first state, without a shop. */
+export async function emptyStage(): Promise<{ readonly ca: string }> {
+  await up()
+  await slowWan(topology.wan_rate)
+  const shop = await prepareShop()
+  await removeShop()
+  return shop
+}
+
+export async function removeShop(): Promise<void> {
+  const ran = await lifeboat(['destroy', 'shop', '--consent', 'shop'])
+  if (ran.exit === 0 || ran.stderr.includes('no site that answers knows a stack')) return
+  throw new Error(`destroy ended with ${ran.exit}:\n${ran.stdout}${ran.stderr}`)
+}
+
+/** Runs a shell command inside a machine or an appliance; its exit status is a result. */
+export function inside(site: SiteName, instance: string, script: string, project = live): Promise<Ran> {
+  return exec(site, ['incus', 'exec', '--project', project, instance, '--', 'bash', '-c', script])
+}
+
+export async function incus(site: SiteName, ...argv: readonly string[]): Promise<string> {
+  const ran = await exec(site, ['incus', ...argv], { limit_ms: 120_000 })
+  if (ran.exit !== 0) throw new Error(`incus ${argv.join(' ')} at ${site} ended with ${ran.exit}: ${ran.stderr}`)
+  return ran.stdout
+}
+
+export type Instance = {
+  readonly name: string
+  readonly project: string
+  readonly status: string
+  readonly last_used_at: string
+  readonly config: Readonly<Record<string, string>>
+  readonly state: {
+    readonly network: Readonly<
+      Record<
+        string,
+        {
+          readonly hwaddr: string
+          readonly addresses: readonly { readonly family: string; readonly scope: string; readonly address: string }[]
+        }
+      >
+    > | null
+  }
+}
+
+export async function instances(site: SiteName, project = live): Promise<readonly Instance[]> {
+  return JSON.parse(await incus(site, 'list', '--project', project, '--format', 'json')) as readonly Instance[]
+}
+
+/** IPv4 addresses of an interface, as the kernel of the instance has them. */
+export function addressesOf(instance: Instance, name: string): readonly string[] {
+  return (instance.state.network?.[name]?.addresses ?? [])
+    .filter((each) => each.family === 'inet')
+    .map((each) => each.address)
+}
+
+type Thing = {
+  readonly name: string
+  readonly project?: string
+  readonly config?: Readonly<Record<string, string>>
+  readonly used_by?: unknown
+}
+
+/** Every project, network, profile, instance and volume of a site, by kind, project and name. */
+export async function everything(site: SiteName): Promise<ReadonlyMap<string, Thing>> {
+  const found = new Map<string, Thing>()
+  for (const kind of ['projects', 'networks', 'profiles', 'instances', 'storage-pools/default/volumes']) {
+    const all = kind === 'projects' ? '' : '&all-projects=true'
+    const list = JSON.parse(await incus(site, 'query', `/1.0/${kind}?recursion=1${all}`)) as readonly Thing[]
+    // Who uses a thing is not the thing's own.
+    for (const { used_by, ...each } of list) found.set(`${kind} ${each.project ?? ''} ${each.name}`, each)
+  }
+  return found
+}
+
+/** What carries Lifeboat's mark, or lies in a project of the shop. */
+export async function marked(site: SiteName): Promise<readonly string[]> {
+  return [...(await everything(site))]
+    .filter(
+      ([, thing]) =>
+        Object.keys(thing.config ?? {}).some((key) => key.startsWith('user.lifeboat')) ||
+        thing.project === live ||
+        thing.project?.startsWith(`${live}-`),
+    )
+    .map(([key]) => key)
+}
+
+/** The claim as the site's Incus holds it: all versions of it, as text. */
+export async function claimsAt(site: SiteName): Promise<string> {
+  return incus(site, 'profile', 'list', '--project', live, '--format', 'json')
+}
+
+/** What the client gets by name through firewall and load balancer, with TLS verified: the HTTP status, `000` for none. */
+export async function statusAtClient(path: string): Promise<string> {
+  const ran = await exec('client', [
+    ...['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}', '--max-time', '5'],
+    ...['--cacert', '/etc/lifeboat-lab/ca.crt', `https://shop.example.com${path}`],
+  ])
+  return ran.stdout.trim()
+}
+
+/** The addresses of the shop's name: at the client by its resolver, or by an authoritative server that is asked directly. */
+export async function addressByName(server?: string): Promise<string> {
+  const ran = await exec('client', [
+    'dig',
+    '+short',
+    ...(server === undefined ? [] : [`@${server}`]),
+    'shop.example.com',
+  ])
+  return ran.stdout.trim()
+}
