@@ -15,3 +15,12 @@ export const keptName = (machine: string, point: string): string => `${machine}-
 
 /** What is prepared at the standby is named by its content, so that a new version is built beside the one that works. */
 export const preparedName = (instance: string, digest: string): string => `${instance}-${digest.slice(0, 8)}`
+
+/**
+ * What a site held when it lost its role, set aside under the epoch that it had. A `spare` is the copy that an orderly move
+ * leaves behind, which the next complete point makes superfluous; a `rescue` has writes that no point has.
+ */
+export const asideName = (machine: string, kind: 'rescue' | 'spare', epoch: number): string =>
+  `${machine}-${kind}-${epoch}`
+
+export const isSpare = (name: string): boolean => /-spare-\d+$/.test(name)

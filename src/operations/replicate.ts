@@ -134,6 +134,7 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
       launched: undefined,
       definition: situation.definition,
       proof: claim?.claim.proof,
+      rescues: claim?.claim.rescues,
     }
     steps.push(
       step(
