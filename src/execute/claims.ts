@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/contract.ts'
 import { EngineError } from '../engine/error.ts'
+import type { RoleChange } from '../plan/plan.ts'
 import type { Claim } from '../state/objects.ts'
 
 /** Another writer may come in between so often before we give up. */
@@ -35,6 +36,35 @@ export async function changeClaim(engine: Engine, stack: string, change: (claim:
       if (!(error instanceof EngineError) || error.code !== 'conflict' || attempt === tries) throw error
     }
   }
+}
+
+/**
+ * Changes what a site is to a stack if it still is what the plan saw, and keeps the points that it has got meanwhile.
+ * Called again it finds its own decision and is done.
+ */
+export async function changeRole(
+  engine: Engine,
+  stack: string,
+  from: Pick<Claim, 'role' | 'epoch'>,
+  newest: string | undefined,
+  to: RoleChange,
+): Promise<void> {
+  const now = await engine.readClaim(stack)
+  if (now === undefined)
+    throw new EngineError('not-found', engine.site, 'claim', `${engine.site} has no claim for ${stack}`)
+  const { claim } = now
+  const next = { ...claim, ...to }
+  if (same(claim, next)) return
+  if (claim.role !== from.role || claim.epoch !== from.epoch) throw lost(engine.site, claim)
+  if (newest !== undefined && claim.points[0]?.name !== newest) {
+    throw new EngineError(
+      'conflict',
+      engine.site,
+      'claim',
+      `the newest point of ${engine.site} is ${claim.points[0]?.name ?? 'none'} now, not ${newest}`,
+    )
+  }
+  await takeClaim(engine, now.version, next)
 }
 
 export async function restoreClaim(engine: Engine, written: Claim, before: Claim): Promise<void> {

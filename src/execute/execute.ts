@@ -78,10 +78,18 @@ async function forward(
   const finished = new Set<string>(before.done.keys())
   const running = new Map<string, Promise<void>>()
   const control = new AbortController()
+  const missed = new Set<string>()
   let failed: string | undefined
   let bug: { readonly error: unknown } | undefined
 
   const run = async (step: Step): Promise<void> => {
+    const lacking = step.optional ? step.after.find((id) => missed.has(id)) : undefined
+    if (lacking !== undefined) {
+      await log({ type: 'step-failed', at: now(world), step: step.id, failure: skipped(lacking) })
+      missed.add(step.id)
+      finished.add(step.id)
+      return
+    }
     await log({ type: 'step-started', at: now(world), step: step.id })
     try {
       const result = await perform(step.action, {
@@ -98,8 +106,10 @@ async function forward(
     } catch (error) {
       const failure: Failure = failed !== undefined && isAbort(error) ? stopped(failed) : failureOf(error)
       await log({ type: 'step-failed', at: now(world), step: step.id, failure })
-      if (step.optional) finished.add(step.id)
-      else if (failed === undefined) {
+      if (step.optional) {
+        missed.add(step.id)
+        finished.add(step.id)
+      } else if (failed === undefined) {
         failed = `${step.id}: ${failure.what}`
         control.abort()
       }
@@ -132,6 +142,17 @@ function stopped(because: string): Failure {
   return {
     what: `stopped, as another step failed (${because})`,
     code: 'stopped',
+    site: undefined,
+    call: undefined,
+    detail: undefined,
+  }
+}
+
+/** What may fail also stands or falls with what it builds on. */
+function skipped(because: string): Failure {
+  return {
+    what: `not tried, as "${because}" failed`,
+    code: 'skipped',
     site: undefined,
     call: undefined,
     detail: undefined,

@@ -1,8 +1,9 @@
-import type { ExecResult } from '../engine/contract.ts'
+import type { Engine, ExecResult } from '../engine/contract.ts'
 import { EngineError } from '../engine/error.ts'
 import type { Action } from '../plan/plan.ts'
+import type { Claim } from '../state/objects.ts'
 import { checkpoint, unpause } from './checkpoint.ts'
-import { changeClaim, restoreClaim, takeClaim } from './claims.ts'
+import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
 import type { World } from './world.ts'
@@ -27,8 +28,12 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await takeClaim(engine, action.expect, action.next)
       return { epoch: action.next.epoch, role: action.next.role }
     case 'restore-claim':
+      if (action.unless !== undefined) await notOvertaken(world.engine(action.unless), action.before)
       await restoreClaim(engine, action.written, action.before)
       return {}
+    case 'role':
+      await changeRole(engine, action.stack, action.from, action.newest, action.to)
+      return { epoch: action.to.epoch, role: action.to.role }
     case 'release-claim': {
       const claimed = await engine.readClaim(action.stack)
       if (claimed !== undefined) await engine.removeClaim(action.stack, claimed.version)
@@ -76,6 +81,9 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     }
     case 'complete':
       return complete(action, context)
+    case 'remove-point':
+      await removePoint(engine, action.stack, action.name)
+      return {}
     case 'definition':
       await changeClaim(engine, action.stack, (claim) => ({ ...claim, definition: action.definition }))
       return { digest: action.definition.digest }
@@ -192,6 +200,31 @@ async function complete(action: Extract<Action, { do: 'complete' }>, context: Pe
     sent_bytes: point.sent_bytes,
     incremental: point.incremental,
   }
+}
+
+/** A site whose role has changed meanwhile may be living on the point: then it stays. */
+async function removePoint(engine: Engine, stack: string, name: string): Promise<void> {
+  await changeClaim(engine, stack, (claim) => {
+    if (!claim.points.some((point) => point.name === name)) return claim
+    if (claim.role !== 'standby')
+      throw new EngineError('conflict', engine.site, 'claim', `${engine.site} is ${claim.role} now, and holds ${name}`)
+    return { ...claim, points: claim.points.filter((point) => point.name !== name) }
+  })
+}
+
+/** A site that does not answer says nothing; one that answers with a newer epoch has the word. */
+async function notOvertaken(other: Engine, before: Claim): Promise<void> {
+  const seen = await other.readClaim(before.stack).catch((error: unknown) => {
+    if (error instanceof EngineError) return undefined
+    throw error
+  })
+  if (seen === undefined || seen.claim.epoch <= before.epoch) return
+  throw new EngineError(
+    'conflict',
+    other.site,
+    'claim',
+    `${other.site} took epoch ${seen.claim.epoch} meanwhile (${seen.claim.decided.why}): epoch ${before.epoch} does not come back`,
+  )
 }
 
 async function lease(action: Extract<Action, { do: 'lease' }>, context: Performing): Promise<string> {

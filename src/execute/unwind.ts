@@ -63,6 +63,10 @@ function describe(action: Action): string {
       return `${action.cut ? 'cut' : 'restore'} the legs of ${action.instance.name}`
     case 'unpause':
       return `resume and thaw ${action.instances.map((each) => each.name).join(' ')}`
+    case 'remove-point':
+      return `take point ${action.name} out of the claim`
+    case 'restore-claim':
+      return `make it ${action.before.role} again under epoch ${action.before.epoch}`
     case 'dns-remove':
       return `remove the record of ${action.name}`
     default:

@@ -31,7 +31,17 @@ export type Plan = {
   readonly findings: readonly Finding[]
 }
 
-export type Verb = 'deploy' | 'replicate' | 'failover' | 'drill' | 'move' | 'failback' | 'guard' | 'destroy'
+export type Verb =
+  | 'deploy'
+  | 'replicate'
+  | 'failover'
+  | 'drill'
+  | 'move'
+  | 'reprotect'
+  | 'failback'
+  | 'guard'
+  | 'rescue'
+  | 'destroy'
 
 export type Step = {
   /** Unique in the plan, readable: `clone db1`. */
@@ -54,6 +64,9 @@ export type Step = {
 /** In the order in which a reader meets them. */
 export const phases = [
   'fence',
+  'pre-copy',
+  'withdraw',
+  'last-copy',
   'claim',
   'prepare',
   'pause',
@@ -66,6 +79,7 @@ export const phases = [
   'verify',
   'stop',
   'clean',
+  'reprotect',
 ] as const
 export type Phase = (typeof phases)[number]
 
@@ -73,7 +87,22 @@ export type Phase = (typeof phases)[number]
 export type Action =
   | { readonly do: 'claim'; readonly expect: string | undefined; readonly next: Claim }
   /** Puts a claim back, if it is still the one that was written. */
-  | { readonly do: 'restore-claim'; readonly written: Claim; readonly before: Claim }
+  | {
+      readonly do: 'restore-claim'
+      readonly written: Claim
+      readonly before: Claim
+      /** A site whose claim must not be of a newer epoch meanwhile, as far as it answers. */
+      readonly unless?: string
+    }
+  /** Changes what a site is to a stack, whatever points it has got meanwhile. */
+  | {
+      readonly do: 'role'
+      readonly stack: string
+      readonly from: Pick<Claim, 'role' | 'epoch'>
+      /** The newest point that the claim has to list; it is what will be launched. */
+      readonly newest?: string
+      readonly to: RoleChange
+    }
   | { readonly do: 'release-claim'; readonly stack: string }
   | { readonly do: 'area'; readonly area: Area }
   | { readonly do: 'network'; readonly network: NetworkObject }
@@ -135,6 +164,8 @@ export type Action =
       /** Names of points that stay in the claim beside the new one. */
       readonly keep: readonly string[]
     }
+  /** Takes a point out of the claim again, before what it consists of is removed. */
+  | { readonly do: 'remove-point'; readonly stack: string; readonly name: string }
   | { readonly do: 'definition'; readonly stack: string; readonly definition: Definition }
   | { readonly do: 'remove-snapshot'; readonly instance: InstanceRef; readonly snapshot: string }
   | { readonly do: 'remove-instance'; readonly instance: InstanceRef }
@@ -161,6 +192,15 @@ export type GuestFreeze = {
   readonly freeze: string
   readonly thaw: string
   readonly within_s: number
+}
+
+/** Fields of a claim that change with its role; `undefined` takes a field away. */
+export type RoleChange = Pick<Claim, 'role' | 'epoch' | 'decided'> & {
+  readonly peer?: string
+  readonly launched?: string | undefined
+  readonly definition?: Definition
+  readonly handed?: Claim['handed']
+  readonly rescues?: Claim['rescues']
 }
 
 /** Where the values of secrets come from: the files that the stack file names, or the appliance that has them at a site. */

@@ -83,6 +83,10 @@ export type Claim = {
   readonly launched: string | undefined
   /** The stack file that the site would launch, and where it came from. */
   readonly definition: Definition | undefined
+  /** Given up in good order: all that was written here is in this point. */
+  readonly handed?: { readonly to: string; readonly point: string } | undefined
+  /** Copies with writes that no point has, set aside in the keep until a person lets them go. */
+  readonly rescues?: readonly Rescue[] | undefined
   /** The newest drill at this site. */
   readonly proof?: Proof | undefined
 }
@@ -114,6 +118,15 @@ export type Definition = {
   readonly digest: string
   /** SHA-256 of each secret's content, by name. */
   readonly secrets: Readonly<Record<string, string>>
+}
+
+/** The stateful machines of a site as it was left when it lost its role: clones `db1-rescue-1` in the keep. */
+export type Rescue = {
+  /** The epoch under which the site was active. */
+  readonly epoch: number
+  readonly machines: readonly string[]
+  /** When it was set aside. */
+  readonly at: string
 }
 
 /** A complete recovery point: every stateful machine arrived and was verified by cloning it into the keep. */
