@@ -1,5 +1,6 @@
 import { type GuestFreeze, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
+import type { Keep } from '../stack/stack.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
 import { isSpare, keepArea, keptName, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
@@ -23,11 +24,13 @@ export function planReplicate(situation: Situation): Planned {
     machines: statefulOf(active).map((machine) => machine.name),
     digest: situation.definition.digest,
   }
+  const room = makeRoom(situation, active, standby)
   const steps = withoutMissing([
     ...roles(situation, active, standby),
     ...prepare(situation, active, standby),
-    ...cycle(situation, active, standby, point, ids(roles(situation, active, standby))),
-    ...prune(situation, active, standby, point.name),
+    ...room,
+    ...cycle(situation, active, standby, point, ids([...roles(situation, active, standby), ...room])),
+    ...prune(situation, active, standby, point.name).filter((each) => !ids(room).includes(each.id)),
   ])
   return {
     plan: {
@@ -119,18 +122,15 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
   const at = standby.answer?.observed
   const steps = [...resumePaused(active, stack.name)]
   const claim = at?.claim
-  if (
-    claim === undefined ||
-    claim.claim.epoch !== own?.epoch ||
-    claim.claim.definition?.digest !== situation.definition.digest
-  ) {
+  if (claim === undefined || renews(situation, active, standby)) {
+    const held = heldPoints(situation, active, standby)
     const next = {
       stack: stack.name,
       role: 'standby' as const,
       epoch: own?.epoch ?? 1,
       peer: active.site.name,
       decided: { by: situation.by, at: situation.now.toISOString(), why: `standby of ${active.site.name}` },
-      points: claim?.claim.points ?? [],
+      points: claim?.claim.points.filter((each) => held.has(each.name)) ?? [],
       launched: undefined,
       definition: situation.definition,
       proof: claim?.claim.proof,
@@ -160,6 +160,33 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
     )
   }
   return steps
+}
+
+/** The claim of the standby is written anew when the stack file or the epoch changed. */
+function renews(situation: Situation, active: SiteView, standby: SiteView): boolean {
+  const claim = standby.answer?.observed.claim?.claim
+  const epoch = active.answer?.observed.claim?.claim.epoch
+  return claim?.epoch !== epoch || claim?.definition?.digest !== situation.definition.digest
+}
+
+/** The points that the standby has before this cycle. A stack file that keeps fewer takes effect at once: the pool may be full. */
+function heldPoints(situation: Situation, active: SiteView, standby: SiteView): ReadonlySet<string> {
+  const points = standby.answer?.observed.claim?.claim.points ?? []
+  if (renews(situation, active, standby)) return kept(points, keepOf(situation))
+  return new Set(points.map((point) => point.name))
+}
+
+const keepOf = (situation: Situation): Keep => situation.stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 }
+
+/** Clones of points that are gone from the claim, or never got there, make room before anything is received. */
+function makeRoom(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {
+  const held = heldPoints(situation, active, standby)
+  const clones = standby.answer?.observed.areas.find((each) => each.area.kind === 'keep')?.instances ?? []
+  return clones.flatMap((each) => {
+    const point = pointOf(each.object.name)
+    if (point === undefined || held.has(point)) return []
+    return [dropClone(standby, each.object, 'of a point that is no longer kept, or was never complete', ['claim'])]
+  })
 }
 
 /** Appliances with their configuration and secrets, and stateless machines, ready to be cloned at the standby. */
@@ -294,16 +321,9 @@ export function cycle(
         `receive ${machine.name}`,
         { do: 'receive', source: from, from: source, to: replica, snapshot: point.name, stall_s },
         `${machine.name} from ${from}`,
-        {
-          after: ['checkpoint'],
-          undo: [
-            {
-              do: 'remove-snapshot',
-              instance: { area: replicaArea(stack.name), name: machine.name },
-              snapshot: point.name,
-            },
-          ],
-        },
+        // Nothing is taken back: on a link that died the receiving end is busy for as long as it does not know, and the
+        // next transfer removes every snapshot that the source has no more.
+        { after: ['checkpoint'] },
       ),
       step(
         'keep',
@@ -342,10 +362,7 @@ export function cycle(
 /** Names of the points that stay beside a new one. */
 function staying(situation: Situation, standby: SiteView, point: string): readonly string[] {
   const old = standby.answer?.observed.claim?.claim.points ?? []
-  const names = kept(
-    [{ name: point, taken_at: situation.now.toISOString() }, ...old],
-    situation.stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 },
-  )
+  const names = kept([{ name: point, taken_at: situation.now.toISOString() }, ...old], keepOf(situation))
   return old.map((each) => each.name).filter((name) => names.has(name))
 }
 
@@ -373,15 +390,11 @@ function prune(situation: Situation, active: SiteView, standby: SiteView, point:
     ...clones
       .filter((each) => isSpent(each.object.name, stay))
       .map((each) =>
-        step(
-          'clean',
-          standby.site.name,
-          `drop ${each.object.name}`,
-          { do: 'remove-instance', instance: { area: each.object.area, name: each.object.name } },
-          isSpare(each.object.name)
-            ? 'the new point has all that it has'
-            : 'beyond retention, or of a point that was never complete',
-          extra,
+        dropClone(
+          standby,
+          each.object,
+          isSpare(each.object.name) ? 'the new point has all that it has' : 'beyond retention',
+          ['complete'],
         ),
       ),
   ]
@@ -389,8 +402,16 @@ function prune(situation: Situation, active: SiteView, standby: SiteView, point:
 
 /** What was set aside for a person is of no point, and stays. */
 function isSpent(name: string, stay: ReadonlySet<string>): boolean {
-  const point = /-(p\d{8}-\d{6}-\d{3})$/.exec(name)?.[1]
+  const point = pointOf(name)
   return point === undefined ? isSpare(name) : !stay.has(point)
 }
+
+function dropClone(standby: SiteView, { area, name }: InstanceObject, reason: string, after: readonly string[]): Step {
+  const action = { do: 'remove-instance', instance: { area, name } } as const
+  return step('clean', standby.site.name, `drop ${name}`, action, reason, { after, optional: true })
+}
+
+/** The point that a clone in the keep is of; undefined for what is there for another reason. */
+const pointOf = (clone: string): string | undefined => /-(p\d{8}-\d{6}-\d{3})$/.exec(clone)?.[1]
 
 const isPoint = (snapshot: string): boolean => /^p\d{8}-\d{6}-\d{3}$/.test(snapshot)
