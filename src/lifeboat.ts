@@ -10,6 +10,7 @@ import type { Outside, World } from './execute/world.ts'
 import type { Clock } from './lib/clock.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
+import { type DrillRequest, planDrill } from './operations/drill.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
 import { planReplicate } from './operations/replicate.ts'
 import type { SiteView, Situation } from './operations/situation.ts'
@@ -39,6 +40,7 @@ export type Lifeboat = {
 export type Request =
   | ({ readonly verb: 'deploy'; readonly file: string } & DeployRequest)
   | { readonly verb: 'replicate'; readonly stack: string }
+  | ({ readonly verb: 'drill'; readonly stack: string } & DrillRequest)
   | ({ readonly verb: 'failover'; readonly stack: string } & FailoverRequest)
   | ({ readonly verb: 'destroy'; readonly stack: string } & DestroyRequest)
 
@@ -66,6 +68,10 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     case 'replicate': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
       return 'refused' in situation ? situation : planReplicate(situation)
+    }
+    case 'drill': {
+      const situation = await lookByName(lifeboat, request.stack, 'standby', now)
+      return 'refused' in situation ? situation : planDrill(situation, request)
     }
     case 'failover': {
       const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)

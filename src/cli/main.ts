@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import('./plan.ts')).planCommand(),
   deploy: async () => (await import('./deploy.ts')).deployCommand(),
   replicate: async () => (await import('./replicate.ts')).replicateCommand(),
+  drill: async () => (await import('./drill.ts')).drillCommand(),
   failover: async () => (await import('./failover.ts')).failoverCommand(),
   destroy: async () => (await import('./destroy.ts')).destroyCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
@@ -31,7 +32,7 @@ const program = new Command('lifeboat')
   .addHelpText('after', '\nExit codes: 0 done, 1 problems, 2 failed and undone, 3 a person is needed, 64 usage\n')
 
 /** These work with the sites, from the management namespace. */
-const atSites = ['plan', 'deploy', 'replicate', 'failover', 'destroy', 'status', 'points', 'resume', 'abort']
+const atSites = ['plan', 'deploy', 'replicate', 'drill', 'failover', 'destroy', 'status', 'points', 'resume', 'abort']
 
 const named = process.argv.slice(2).find((argument) => commands[argument] !== undefined)
 const wanted = named === undefined ? Object.keys(commands) : [named]

@@ -50,6 +50,8 @@ function requestOf(verb: string, stack: string, options: Options): Request | und
       return { verb, file: stack, site: options.site, remove: options.remove }
     case 'replicate':
       return { verb, stack }
+    case 'drill':
+      return { verb, stack, point: options.point, keep: false, remove: false }
     case 'failover':
       return { verb, stack, to: options.to, point: options.point, down: options.siteIsDown }
     case 'destroy':

@@ -4,6 +4,7 @@ import type { Action } from '../plan/plan.ts'
 import type { Claim } from '../state/objects.ts'
 import { checkpoint, unpause } from './checkpoint.ts'
 import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
+import { performDrill } from './drill.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
 import type { World } from './world.ts'
@@ -116,6 +117,14 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     }
     case 'check':
       return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal)) }
+    case 'trust':
+    case 'bubble-check':
+    case 'matrix':
+    case 'border-counters':
+    case 'untouched':
+    case 'prove':
+    case 'prove-failed':
+      return performDrill(action, context)
   }
 }
 

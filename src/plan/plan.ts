@@ -8,6 +8,7 @@ import type {
   NetworkObject,
   Point,
   PowerVerb,
+  Proof,
 } from '../state/objects.ts'
 
 /**
@@ -185,6 +186,7 @@ export type Action =
     }
   /** Waits for the first good answer at a client's place. */
   | { readonly do: 'check'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
+  | DrillAction
 
 /** Commands run inside a machine right before the pause of a checkpoint and right after it. */
 export type GuestFreeze = {
@@ -201,6 +203,61 @@ export type RoleChange = Pick<Claim, 'role' | 'epoch' | 'decided'> & {
   readonly definition?: Definition
   readonly handed?: Claim['handed']
   readonly rescues?: Claim['rescues']
+}
+
+/** What a drill does that no launch does: look from inside its bubble, and write down what was seen. */
+export type DrillAction =
+  /** Brings certificates (never keys) from instances of the bubble to the one that will verify them. */
+  | {
+      readonly do: 'trust'
+      readonly from: readonly { readonly instance: InstanceRef; readonly path: string }[]
+      readonly instance: InstanceRef
+      readonly path: string
+    }
+  /** A check of the stack as the client in the bubble sees it; `trusted` is absent where nothing verifies a certificate. */
+  | {
+      readonly do: 'bubble-check'
+      readonly instance: InstanceRef
+      readonly check: CheckAction
+      readonly trusted: string | undefined
+      readonly within_s: number
+    }
+  | { readonly do: 'matrix'; readonly area: Area; readonly probes: readonly PacketProbe[] }
+  | { readonly do: 'border-counters'; readonly instance: InstanceRef; readonly site_leg: boolean }
+  /** Looks at what is not part of the drill: the same instances have run all the time, under the same claim. */
+  | {
+      readonly do: 'untouched'
+      readonly stack: string
+      readonly epoch: number
+      readonly instances: readonly { readonly name: string; readonly started_at: string | undefined }[]
+    }
+  | {
+      readonly do: 'prove'
+      readonly stack: string
+      readonly proof: DrilledProof
+      readonly check_steps: readonly string[]
+      readonly matrix_step: string
+    }
+  /** Undo of a drill: what did not end well is no proof, and takes the place of an older one. */
+  | { readonly do: 'prove-failed'; readonly stack: string; readonly proof: DrilledProof }
+
+/** What is known of a proof before the drill. */
+export type DrilledProof = Omit<Proof, 'verdict' | 'ended_at' | 'checks' | 'matrix'>
+
+/** One packet exchange of the reachability matrix, tried by an instance of the bubble. */
+export type PacketProbe = {
+  /** Name of the instance that tries. */
+  readonly from: string
+  /** `address`: the instance has the address, so DHCP has passed. */
+  readonly kind: 'tcp' | 'dns' | 'ping' | 'address'
+  readonly address: string
+  readonly port?: number | undefined
+  /** The instance is given a route by this address, so that its packet gets as far as an appliance. */
+  readonly via?: string | undefined
+  /** `answered`: let through, whether or not anything listens. `refused`: let through to where it is denied. */
+  readonly expect: 'open' | 'answered' | 'refused' | 'blocked'
+  /** The flow, for a reader. */
+  readonly words: string
 }
 
 /** Where the values of secrets come from: the files that the stack file names, or the appliance that has them at a site. */

@@ -2,6 +2,7 @@ import type { Failure } from '../execute/failure.ts'
 import { fold, type JournalEvent, type MeasuredLoss, type Outcome } from '../execute/journal.ts'
 import { type Finding, type Phase, type Plan, phases, type TouchPoint, type Verb } from '../plan/plan.ts'
 import type { Point } from '../state/objects.ts'
+import { type DrillReport, drillReport } from './proof.ts'
 
 /** An operation as it was observed: a fold over its journal, rendered for people (`text.ts`) or as JSON. */
 export type Report = {
@@ -17,6 +18,8 @@ export type Report = {
   readonly phases: readonly PhaseReport[]
   readonly steps: readonly StepReport[]
   readonly numbers: Numbers
+  /** What a drill showed; undefined for other verbs. */
+  readonly drill?: DrillReport | undefined
   readonly touches: readonly TouchPoint[]
   readonly physical_devices_touched: 0
   readonly not_tested: readonly string[]
@@ -94,6 +97,7 @@ export function reportOf(events: readonly JournalEvent[]): Report {
     phases: phasesOf(steps),
     steps,
     numbers: numbersOf(plan, state.done, decided, state.ended?.at, state.loss),
+    drill: plan.verb === 'drill' ? drillReport(plan, state) : undefined,
     touches: plan.touches,
     physical_devices_touched: 0,
     not_tested: plan.not_tested,

@@ -5,6 +5,7 @@ import { preparedObjects } from '../operations/replicate.ts'
 import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
 import { lacks } from '../operations/survey.ts'
 import type { Power } from '../state/objects.ts'
+import { proofWords } from './proof.ts'
 
 /** Where a stack is, how far behind its standby is, and whether the standby could launch it now. */
 export type Status = {
@@ -44,7 +45,7 @@ export function statusOf(situation: Situation): Status {
     sites: situation.sites.map((view) => siteStatus(situation, view, view === active)),
     point_age_ms: newest === undefined ? undefined : situation.now.getTime() - Date.parse(newest.taken_at),
     rpo_ms: situation.stack.protect === undefined ? undefined : situation.stack.protect.rpo_s * 1000,
-    proof: 'unproven: never drilled',
+    proof: proofWords(situation, standby),
   }
 }
 

@@ -1,6 +1,7 @@
 import { formatBytes, formatDuration } from '../lib/duration.ts'
 import { generations } from '../plan/order.ts'
 import type { Finding, Plan, TouchPoint } from '../plan/plan.ts'
+import { drillText } from './proof.ts'
 import type { Report, StepReport } from './report.ts'
 
 /** A report for people. Only what was observed is in it; what was not measured is absent or said to be. */
@@ -11,6 +12,7 @@ export function reportText(report: Report): string {
     `  operation ${report.operation}, decided ${report.decided_at} by ${report.by}`,
     '',
     ...numbers(report),
+    ...(report.drill === undefined ? [] : drillText(report.drill)),
     ...block(
       'phases (from the decision)',
       report.phases.map(

@@ -1,0 +1,47 @@
+import { formatAddress, netmaskOf } from '../lib/ip.ts'
+import type { Border, Lease, Side } from './border.ts'
+
+/**
+ * DHCP for the outer legs of the stack's appliances and for stubs, and DNS for the client that the border is; see
+ * dnsmasq(8). The lease of each MAC is known beforehand, so the names are too.
+ */
+export function borderNames(border: Omit<Border, 'files'>): string {
+  const { outside, services } = border
+  const general = [
+    'bind-dynamic',
+    'interface=lo',
+    'interface=outside',
+    ...(services === undefined ? [] : ['interface=services']),
+    '',
+    'no-hosts',
+    'no-resolv',
+    'no-poll',
+    'local-ttl=1',
+    'dhcp-authoritative',
+    'dhcp-rapid-commit',
+    'dhcp-ignore=tag:!known',
+    'leasefile-ro',
+    'no-ping',
+  ]
+  const names = border.names.flatMap(({ name, appliance }) => {
+    const address = outside.leases.find((lease) => lease.instance === appliance)?.address
+    return address === undefined ? [] : [`host-record=${name},${address}`]
+  })
+  const parts = [
+    general,
+    ...(names.length === 0 ? [] : [names]),
+    dhcp('outside', outside, outside.leases, outside.address),
+    ...(services === undefined ? [] : [dhcp('services', services, [...services.leases, ...services.stubs], undefined)]),
+  ]
+  return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`
+}
+
+function dhcp(tag: string, side: Side, leases: readonly Lease[], router: string | undefined): string[] {
+  return [
+    `# ${tag}`,
+    `dhcp-range=set:${tag},${formatAddress(side.prefix.network)},static,${netmaskOf(side.prefix)},infinite`,
+    router === undefined ? `dhcp-option=tag:${tag},option:router` : `dhcp-option=tag:${tag},option:router,${router}`,
+    `dhcp-option=tag:${tag},option:dns-server`,
+    ...leases.map(({ mac, address, instance }) => `dhcp-host=${mac},${address},${instance},infinite`),
+  ]
+}

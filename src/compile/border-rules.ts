@@ -1,0 +1,106 @@
+import { formatPrefix } from '../lib/ip.ts'
+import type { Border, Door } from './border.ts'
+import { nftablesFile, rule } from './nftables.ts'
+
+/**
+ * The filter of the border. Whatever crosses it is counted by name and direction; what no line allows is refused, so that
+ * whoever sent it hears at once. What the client itself asks for goes to the bubble only.
+ */
+export function borderRules(border: Omit<Border, 'files'>): string {
+  const { services, site_leg } = border
+  const doors = services?.doors ?? []
+  const allowed = doors.filter((door) => door.how === 'allow')
+  const denied = doors.filter((door) => door.how === 'deny')
+  const named = countersOf(border).map((name) => `  counter ${name} { }`)
+  const bubble = services === undefined ? 'outside' : '{ outside, services }'
+  return nftablesFile(
+    ['table inet lifeboat {', ...named, '}', ''],
+    [
+      {
+        name: 'forward',
+        hook: 'filter hook forward priority filter',
+        policy: 'drop',
+        rules: [
+          ...(services === undefined
+            ? []
+            : allowed.flatMap((door) => [
+                `iifname "services" oifname "site" ip saddr ${formatPrefix(services.prefix)} ${to(door)} counter name left_${label(door)} accept`,
+                `iifname "site" oifname "services" ct state established ${from(door)} counter name came_${label(door)} accept`,
+              ])),
+          ...(site_leg
+            ? [
+                'iifname "site" oifname "services" ct state related counter name came_errors accept',
+                'iifname "site" counter name stopped_from_site drop',
+              ]
+            : []),
+          // Where an allowed service has the same address, the border does not have it.
+          ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${label(door)}`)),
+          ...refusals('iifname "outside"', 'refused_outside'),
+          ...(services === undefined ? [] : refusals('iifname "services"', 'refused_services')),
+        ],
+      },
+      ...(site_leg
+        ? [
+            {
+              name: 'hide',
+              hook: 'nat hook postrouting priority srcnat',
+              policy: 'accept' as const,
+              rules: [rule(['oifname "site"'], 'masquerade')],
+            },
+          ]
+        : []),
+      {
+        name: 'input',
+        hook: 'filter hook input priority filter',
+        policy: 'drop',
+        rules: [
+          'iifname "lo" accept',
+          ...(site_leg
+            ? ['iifname "site" udp sport 67 udp dport 68 accept', 'iifname "site" counter name stopped_from_site drop']
+            : []),
+          rule(['ct state established,related'], 'accept'),
+          rule([`iifname ${bubble}`, 'udp dport 67'], 'accept', 'addresses for the outer legs'),
+          ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${label(door)}`)),
+          ...refusals('iifname "outside"', 'refused_outside'),
+          ...(services === undefined ? [] : refusals('iifname "services"', 'refused_services')),
+        ],
+      },
+      {
+        name: 'output',
+        hook: 'filter hook output priority filter',
+        policy: 'accept',
+        rules: site_leg
+          ? [
+              'oifname "site" udp sport 68 udp dport 67 counter name left_dhcp accept',
+              'oifname "site" counter name stopped_own drop',
+            ]
+          : [],
+      },
+    ],
+  )
+}
+
+/** Names of the counters, for whoever reads them: `left_*` went out of the bubble, `came_*` answered, the rest did not pass. */
+export function countersOf({ services, site_leg }: Omit<Border, 'files'>): readonly string[] {
+  const doors = services?.doors ?? []
+  return [
+    ...doors.flatMap((door) => (door.how === 'allow' ? [`left_${label(door)}`, `came_${label(door)}`] : [])),
+    ...doors.flatMap((door) => (door.how === 'deny' ? [`denied_${label(door)}`] : [])),
+    ...(site_leg ? ['left_dhcp', 'came_errors', 'stopped_from_site', 'stopped_own'] : []),
+    'refused_outside',
+    ...(services === undefined ? [] : ['refused_services']),
+  ]
+}
+
+function refusals(match: string, counter: string): string[] {
+  return [
+    `${match} meta l4proto tcp counter name ${counter} reject with tcp reset`,
+    `${match} counter name ${counter} reject with icmp admin-prohibited`,
+  ]
+}
+
+const to = ({ address, protocol, port }: Door): string => `ip daddr ${address} ${protocol} dport ${port}`
+const from = ({ address, protocol, port }: Door): string => `ip saddr ${address} ${protocol} sport ${port}`
+
+/** A name as nft takes it; services are DNS labels. */
+const label = ({ name }: Door): string => name.replaceAll('-', '_')

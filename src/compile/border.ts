@@ -1,0 +1,182 @@
+import { formatAddress, hostsOf, overlaps, type Prefix, prefix } from '../lib/ip.ts'
+import { borderNames } from './border-dnsmasq.ts'
+import { borderLegs } from './border-networks.ts'
+import { borderRules } from './border-rules.ts'
+import type { Compiled, ConfigFile } from './compiled.ts'
+import { macsOf } from './interfaces.ts'
+
+/**
+ * What stands around a stack in a drill, in one instance: on the bubble's outside network the gateway, the DHCP server,
+ * the DNS server of the ingress names and the client; on its services network whatever answers at the services' addresses.
+ * Pure; the stack's own appliances are the same to the byte as in a launch.
+ *
+ * The `site` leg is the only one that ends outside the bubble. It is there only where a service is allowed, and what may
+ * leave by it is the allowed services.
+ */
+export function compileBorder(wanted: BorderRequest): Border {
+  const name = freeName(wanted.compiled)
+  const services = servicesSide(wanted, name)
+  const border: Omit<Border, 'files'> = {
+    name,
+    macs: macsOfBorder(wanted, name),
+    names: wanted.names,
+    outside: outsideSide(wanted, services?.prefix),
+    services,
+    site_leg: services?.doors.some((door) => door.how === 'allow') === true,
+    inside: insideRoutes(wanted.compiled),
+  }
+  const files = [
+    ...borderLegs(border),
+    { path: '/etc/dnsmasq.conf', text: borderNames(border) },
+    { path: '/etc/nftables.conf', text: borderRules(border) },
+    { path: '/etc/resolv.conf', text: 'nameserver 127.0.0.1\n' },
+    { path: '/etc/sysctl.d/90-lifeboat.conf', text: SYSCTL },
+  ]
+  files.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return { ...border, files }
+}
+
+export type BorderRequest = {
+  readonly compiled: Compiled
+  readonly services: readonly DrilledService[]
+  /** Ingress names and the firewall that each leads to. */
+  readonly names: readonly { readonly name: string; readonly appliance: string }[]
+}
+
+/** A central service as the stack file wants it in drills, and where it is at the site. */
+export type DrilledService = {
+  readonly name: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+  readonly drill: 'allow' | 'deny' | { readonly stub: string }
+  readonly address: string
+}
+
+export type Border = {
+  readonly name: string
+  /** By leg: `outside`, `services`, `site`. */
+  readonly macs: Readonly<Record<'outside' | 'services' | 'site', string>>
+  readonly names: BorderRequest['names']
+  readonly outside: Side
+  /** Undefined where no appliance has a leg to the services network. */
+  readonly services: (Side & { readonly doors: readonly Door[]; readonly stubs: readonly Stub[] }) | undefined
+  readonly site_leg: boolean
+  /** By which leg and appliance a client would try to get to the inside of the stack. */
+  readonly inside: readonly { readonly prefix: string; readonly leg: 'outside' | 'services'; readonly by: string }[]
+  readonly files: readonly ConfigFile[]
+}
+
+/** One network of the bubble: the border's address in it, and what it leases to the appliances. */
+export type Side = { readonly prefix: Prefix; readonly address: string; readonly leases: readonly Lease[] }
+
+export type Lease = { readonly instance: string; readonly mac: string; readonly address: string }
+
+export type Door = Omit<DrilledService, 'drill'> & { readonly how: 'allow' | 'deny' | 'stub' }
+
+export type Stub = Lease & { readonly image: string }
+
+/** RFC 2544 and RFC 5737: networks that nobody has. The first that overlaps nothing of the stack. */
+const OUTSIDES = ['198.18.0.0/24', '198.19.0.0/24', '192.0.2.0/24', '203.0.113.0/24', '198.51.100.0/24']
+
+/** Routing between the sides is by rule, so a reply may come where its sender is not looked for; the filter decides. */
+const SYSCTL = `${[
+  'net.ipv4.ip_forward = 1',
+  ...['all', 'default'].flatMap((which) => [
+    `net.ipv4.conf.${which}.rp_filter = 0`,
+    `net.ipv4.conf.${which}.arp_ignore = 1`,
+    `net.ipv4.conf.${which}.arp_announce = 2`,
+    `net.ipv4.conf.${which}.accept_redirects = 0`,
+    `net.ipv4.conf.${which}.send_redirects = 0`,
+    `net.ipv6.conf.${which}.disable_ipv6 = 1`,
+  ]),
+].join('\n')}\n`
+
+function freeName({ instances }: Compiled): string {
+  const taken = new Set(instances.map((instance) => instance.name))
+  return ['border', ...Array.from({ length: taken.size }, (_, index) => `border-${index}`)].find(
+    (name) => !taken.has(name),
+  )!
+}
+
+function macsOfBorder({ compiled, services }: BorderRequest, name: string): Border['macs'] {
+  const legs = ['outside', 'services', 'site'].map((leg) => ({ instance: name, leg: `>${leg}` }))
+  const stubs = services.map((service) => ({ instance: stubName(service.name), leg: '>services' }))
+  const mac = macsOf(`${compiled.stack}/drill`, [...legs, ...stubs])
+  return { outside: mac(name, '>outside'), services: mac(name, '>services'), site: mac(name, '>site') }
+}
+
+function outsideSide({ compiled }: BorderRequest, services: Prefix | undefined): Side {
+  const taken = [...compiled.segments.map((segment) => prefix(segment.prefix)), ...(services ? [services] : [])]
+  const free = OUTSIDES.map(prefix).find((each) => !taken.some((other) => overlaps(each, other)))
+  if (free === undefined) throw new Error(`stack ${compiled.stack} leaves no network for the outside of a drill`)
+  const first = free.network + 1
+  return {
+    prefix: free,
+    address: formatAddress(first),
+    leases: leasesOf(compiled, 'outside', (index) => first + 10 + index),
+  }
+}
+
+/** A NAT box takes no route from the site, so the services are on its link: one prefix around them all. */
+function servicesSide({ compiled, services }: BorderRequest, border: string): Border['services'] {
+  const boxes = leasesOf(compiled, 'services', () => 0)
+  if (boxes.length === 0) return undefined
+  const around = prefixAround(services.map((service) => prefix(`${service.address}/32`).network))
+  const taken = new Set(services.map((service) => prefix(`${service.address}/32`).network))
+  const free: number[] = []
+  for (let value = hostsOf(around).last; free.length <= boxes.length; value -= 1)
+    if (!taken.has(value)) free.push(value)
+  const [own, ...others] = free as [number, ...number[]]
+  const mac = macsOf(`${compiled.stack}/drill`, [
+    { instance: border, leg: '>services' },
+    ...services.map((service) => ({ instance: stubName(service.name), leg: '>services' })),
+  ])
+  return {
+    prefix: around,
+    address: formatAddress(own),
+    leases: boxes.map((box, index) => ({ ...box, address: formatAddress(others[index] ?? 0) })),
+    doors: services.map(({ drill, ...service }) => ({ ...service, how: typeof drill === 'string' ? drill : 'stub' })),
+    stubs: services.flatMap((service) => {
+      const instance = stubName(service.name)
+      return typeof service.drill === 'string'
+        ? []
+        : [{ instance, mac: mac(instance, '>services'), address: service.address, image: service.drill.stub }]
+    }),
+  }
+}
+
+const stubName = (service: string): string => `stub-${service}`
+
+/** The smallest prefix that holds all of them, with room for a few more. */
+function prefixAround(addresses: readonly number[]): Prefix {
+  const [first = prefix(OUTSIDES[1]!).network] = addresses
+  for (let bits = 24; ; bits -= 1) {
+    const size = 2 ** (32 - bits)
+    const network = Math.floor(first / size) * size
+    if (bits === 0 || addresses.every((each) => each > network && each < network + size - 1)) return { network, bits }
+  }
+}
+
+function leasesOf(compiled: Compiled, to: 'outside' | 'services', value: (index: number) => number): readonly Lease[] {
+  return compiled.instances
+    .flatMap((instance) =>
+      instance.legs.flatMap((leg) => (leg.to === to ? [{ instance: instance.name, mac: leg.mac }] : [])),
+    )
+    .map((each, index) => ({ ...each, address: formatAddress(value(index)) }))
+}
+
+/** Through a NAT box where one is in the segment, else through the first firewall: neither lets anything in that way. */
+function insideRoutes({ instances, segments }: Compiled): Border['inside'] {
+  const outer = (segment: string, to: 'outside' | 'services') =>
+    instances.find(
+      (instance) =>
+        instance.legs.some((leg) => leg.to === to) &&
+        instance.legs.some((leg) => leg.to === 'segment' && leg.segment === segment),
+    )?.name
+  const firewall = instances.find((instance) => instance.legs.some((leg) => leg.to === 'outside'))?.name
+  return segments.flatMap(({ name, prefix: text }) => {
+    const nat = outer(name, 'services')
+    const by = nat ?? outer(name, 'outside') ?? firewall
+    return by === undefined ? [] : ([{ prefix: text, leg: nat === undefined ? 'outside' : 'services', by }] as const)
+  })
+}

@@ -1,0 +1,182 @@
+import { EngineError } from '../engine/error.ts'
+import type { DrillAction } from '../plan/plan.ts'
+import type { Proof } from '../state/objects.ts'
+import { changeClaim } from './claims.ts'
+import { Unmet } from './failure.ts'
+import type { Found } from './journal.ts'
+import { judge, probeArgv, resultsOf, type Seen } from './packets.ts'
+import type { Performing } from './perform.ts'
+
+/** Performs what only drills do. */
+export function performDrill(action: DrillAction, context: Performing): Promise<Found> {
+  switch (action.do) {
+    case 'trust':
+      return trust(action, context)
+    case 'bubble-check':
+      return bubbleCheck(action, context)
+    case 'matrix':
+      return matrix(action, context)
+    case 'border-counters':
+      return counters(action, context)
+    case 'untouched':
+      return untouched(action, context)
+    case 'prove':
+      return prove(action, context)
+    case 'prove-failed':
+      return proveFailed(action, context)
+  }
+}
+
+type Of<Name extends DrillAction['do']> = Extract<DrillAction, { do: Name }>
+
+/** A secret of a load balancer holds chain and key in one file: only the chain is read. */
+async function trust(action: Of<'trust'>, { world, site }: Performing): Promise<Found> {
+  const engine = world.engine(site)
+  const texts = await Promise.all(
+    action.from.map(async ({ instance, path }) => {
+      const read = await engine.exec(instance, ['sed', '-n', '/-----BEGIN CERT/,/-----END CERT/p', path], 15)
+      if (read.exit !== 0) throw new Unmet(`the certificate in ${path} of ${instance.name} cannot be read`, read.stderr)
+      return read.stdout
+    }),
+  )
+  const certificates = texts.join('').split('-----BEGIN CERT').length - 1
+  await engine.put(action.instance, [{ path: action.path, content: texts.join(''), mode: 0o644 }])
+  return { certificates }
+}
+
+async function bubbleCheck(action: Of<'bubble-check'>, context: Performing): Promise<Found> {
+  const { world, site, signal } = context
+  const { method, url, status } = action.check
+  const argv = [
+    ...['curl', '--silent', '--show-error', '--max-time', '5', '--output', '/dev/null'],
+    ...['--write-out', '%{http_code} %{remote_ip} %{time_total}'],
+    ...(action.trusted === undefined ? ['--insecure'] : ['--cacert', action.trusted]),
+    ...(method === 'HEAD' ? ['--head'] : []),
+    url,
+  ]
+  const end = world.clock.now().getTime() + action.within_s * 1000
+  for (let tries = 1; ; tries++) {
+    const answer = await world.engine(site).exec(action.instance, argv, 10)
+    const [code = '', address = '', seconds = ''] = answer.stdout.trim().split(' ')
+    const at = world.clock.now()
+    if (answer.exit === 0 && Number(code) === status)
+      return { at: at.toISOString(), tries, address, total_ms: Math.round(Number(seconds) * 1000) }
+    if (at.getTime() >= end) {
+      const said = answer.exit === 0 ? `status ${code}` : answer.stderr.trim() || `curl ended with ${answer.exit}`
+      throw new Unmet(
+        `no good answer within ${action.within_s} s to ${method} ${url} (wanted ${status}) for the client in the bubble`,
+        `last answer, of ${tries}: ${said}`,
+      )
+    }
+    await world.clock.sleep(200, signal)
+  }
+}
+
+/** Every instance tries its packets at the same time as the others. */
+async function matrix(action: Of<'matrix'>, { world, site }: Performing): Promise<Found> {
+  const engine = world.engine(site)
+  const senders = [...new Set(action.probes.map((probe) => probe.from))]
+  const seen = await Promise.all(
+    senders.map(async (name): Promise<readonly Seen[]> => {
+      const probes = action.probes.filter((probe) => probe.from === name)
+      const { exit, stdout } = await engine.exec({ area: action.area, name }, probeArgv(probes), 60)
+      return resultsOf(probes, exit, stdout)
+    }),
+  )
+  const all = seen.flat()
+  const broken = all.filter((each) => judge(each) === 'broken')
+  const blind = all.filter((each) => judge(each) === 'no evidence')
+  if (broken.length > 0) {
+    throw new Unmet(
+      `the reachability matrix does not hold: ${broken.length} of ${all.length} probes`,
+      broken
+        .map(
+          ({ probe, result }) =>
+            `${probe.words}: ${result}, not ${probe.expect} (from ${probe.from} to ${probe.address})`,
+        )
+        .join('\n'),
+    )
+  }
+  const held = all.filter((each) => judge(each) === 'held')
+  return {
+    pass: held.filter(({ probe }) => probe.expect !== 'blocked').length,
+    stopped: held.filter(({ probe }) => probe.expect === 'blocked').length,
+    no_evidence: blind.length,
+    ...(blind.length === 0
+      ? {}
+      : { without_evidence: blind.map(({ probe, result }) => `${probe.words} (${result})`).join('; ') }),
+  }
+}
+
+async function counters(action: Of<'border-counters'>, { world, site }: Performing): Promise<Found> {
+  const engine = world.engine(site)
+  const listed = await engine.exec(action.instance, ['nft', '-j', 'list', 'counters'], 15)
+  if (listed.exit !== 0) throw new Unmet(`the counters of ${action.instance.name} cannot be read`, listed.stderr)
+  const parsed = JSON.parse(listed.stdout) as { readonly nftables: readonly NftObject[] }
+  const packets = parsed.nftables.flatMap(({ counter }) =>
+    counter === undefined ? [] : [[counter.name, counter.packets] as const],
+  )
+  if (!action.site_leg) return Object.fromEntries(packets)
+  const frames = await engine.exec(action.instance, ['cat', '/sys/class/net/site/statistics/tx_packets'], 15)
+  return { ...Object.fromEntries(packets), ...(frames.exit === 0 ? { site_frames: Number(frames.stdout) } : {}) }
+}
+
+type NftObject = { readonly counter?: { readonly name: string; readonly packets: number } }
+
+async function untouched(action: Of<'untouched'>, { world, site }: Performing): Promise<Found> {
+  const observed = await world.engine(site).observe(action.stack)
+  const now = observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
+  const changed = action.instances.filter(({ name, started_at }) => {
+    const found = now.find((each) => each.object.name === name)
+    return found === undefined || found.power !== 'running' || found.started_at !== started_at
+  })
+  const epoch = observed.claim?.claim.epoch
+  if (changed.length > 0 || epoch !== action.epoch) {
+    throw new Unmet(
+      `${site} is not as it was when the drill began: ${[...changed.map((each) => each.name), ...(epoch === action.epoch ? [] : [`epoch ${epoch}`])].join(', ')}`,
+      'the drill has no step there; somebody else changed it meanwhile',
+    )
+  }
+  return { instances: action.instances.length, epoch: action.epoch }
+}
+
+async function prove(action: Of<'prove'>, context: Performing): Promise<Found> {
+  const seen = context.found(action.matrix_step)
+  const proof: Proof = {
+    ...action.proof,
+    verdict: 'passed',
+    ended_at: context.world.clock.now().toISOString(),
+    checks: action.check_steps.length,
+    matrix: { pass: Number(seen.pass), stopped: Number(seen.stopped), no_evidence: Number(seen.no_evidence) },
+  }
+  await write(context, action.stack, () => proof)
+  return { verdict: proof.verdict, at: proof.ended_at }
+}
+
+async function proveFailed(action: Of<'prove-failed'>, context: Performing): Promise<Found> {
+  const failed: Proof = {
+    ...action.proof,
+    kept: false,
+    verdict: 'failed',
+    ended_at: context.world.clock.now().toISOString(),
+    checks: 0,
+    matrix: { pass: 0, stopped: 0, no_evidence: 0 },
+  }
+  // The drill may have proved its case and then failed to clear up: what was seen stays true.
+  await write(context, action.stack, (now) => (now?.drill === failed.drill ? { ...now, kept: false } : failed))
+  return { verdict: failed.verdict }
+}
+
+async function write(
+  { world, site }: Performing,
+  stack: string,
+  next: (now: Proof | undefined) => Proof,
+): Promise<void> {
+  try {
+    await changeClaim(world.engine(site), stack, (claim) => ({ ...claim, proof: next(claim.proof) }))
+  } catch (error) {
+    // A lost answer: read whether it was written before it is written again.
+    if (!(error instanceof EngineError) || error.code === 'not-found') throw error
+    await changeClaim(world.engine(site), stack, (claim) => ({ ...claim, proof: next(claim.proof) }))
+  }
+}
