@@ -1,6 +1,10 @@
+import { formatBytes } from '../lib/duration.ts'
 import type { Finding } from '../plan/plan.ts'
 import { imageOf } from './objects.ts'
 import type { SiteView, Situation } from './situation.ts'
+
+/** Copy-on-write pools need room to breathe: below this share of free bytes it is time to act. */
+const full = 0.05
 
 /** What a site lacks to launch the stack, found before anything is changed. */
 export function lacks(situation: Situation, view: SiteView): readonly Finding[] {
@@ -62,6 +66,15 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
     if (zone !== undefined && entry.name !== zone && !entry.name.endsWith(`.${zone}`)) {
       found.push(error(`${entry.name} is not in the zone ${zone} that ${site.name} may update`, undefined))
     }
+  }
+  const { pool } = survey
+  if (pool.free_bytes < pool.total_bytes * full) {
+    found.push({
+      level: 'warning',
+      what: `pool ${pool.name} at ${site.name} is nearly full: ${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} left`,
+      hint: 'a full pool ends cycles without a point and launches; keep fewer points (protect.keep), or make it larger',
+      needs: undefined,
+    })
   }
   if (Math.abs(survey.clock_ahead_ms) > 60_000) {
     found.push({

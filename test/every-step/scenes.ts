@@ -44,7 +44,7 @@ export const scenes: readonly Scene[] = [
   },
 ]
 
-async function after(...requests: readonly Request[]): Promise<Rig> {
+export async function after(...requests: readonly Request[]): Promise<Rig> {
   const on = rig()
   for (const request of requests) {
     const controller = on.controller()
