@@ -59,7 +59,7 @@ export function findingText(finding: Finding): string {
   return `${finding.level === 'error' ? '' : `${finding.level}: `}${finding.what}${hint}`
 }
 
-function outcomeWords(report: Report): string {
+export function outcomeWords(report: Report): string {
   const took = report.numbers.took_ms === undefined ? '' : ` in ${formatDuration(report.numbers.took_ms)}`
   switch (report.outcome) {
     case 'done':
@@ -76,6 +76,12 @@ function outcomeWords(report: Report): string {
 }
 
 function numbers(report: Report): readonly string[] {
+  const rows = numberRows(report)
+  return rows.length === 0 ? [] : [...rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`), '']
+}
+
+/** What was measured, by name, in words. */
+export function numberRows(report: Report): readonly (readonly [string, string])[] {
   const { numbers: n } = report
   const rows: (readonly [string, string])[] = []
   if (n.rto_ms !== undefined)
@@ -98,8 +104,7 @@ function numbers(report: Report): readonly string[] {
       `${formatBytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
     ])
   if (n.address !== undefined) rows.push(['address', n.address])
-  if (rows.length === 0) return []
-  return [...rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`), '']
+  return rows
 }
 
 function lossWords(loss: NonNullable<Report['numbers']['loss']>): string {
@@ -107,10 +112,15 @@ function lossWords(loss: NonNullable<Report['numbers']['loss']>): string {
   return `${loss.lost} of ${loss.acknowledged} acknowledged${oldest}; ${loss.lost_before_point} older than the point`
 }
 
+export const touchWords = {
+  'dns-record': 'DNS record',
+  'dhcp-lease': 'DHCP lease',
+  'bgp-prefix': 'BGP prefix',
+} as const
+
 function touches(report: { readonly touches: readonly TouchPoint[]; readonly numbers: unknown }): readonly string[] {
-  const kinds = { 'dns-record': 'DNS record', 'dhcp-lease': 'DHCP lease', 'bgp-prefix': 'BGP prefix' } as const
   return block('touched outside the stack', [
-    ...report.touches.map((touch) => `${kinds[touch.kind]}  ${touch.what}`),
+    ...report.touches.map((touch) => `${touchWords[touch.kind]}  ${touch.what}`),
     'physical devices: 0',
   ])
 }
