@@ -3,7 +3,7 @@ import { posix } from 'node:path'
 import type { InstanceRef } from '../../state/objects.ts'
 import type { ExecResult, PowerVerb, PutFile } from '../contract.ts'
 import { succeeded } from './client.ts'
-import { isStatus } from './errors.ts'
+import { IncusFailure, isStatus } from './errors.ts'
 import { deviceName, legsOf, load, path } from './instances.ts'
 import { instanceOf, place, projectOf, refuse } from './names.ts'
 import { powerOf } from './observe.ts'
@@ -28,7 +28,7 @@ export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, 
   switch (verb) {
     case 'start':
       if (now === 'paused') await change('unfreeze', false, within_s)
-      else if (now !== 'running') await change('start', false, within_s)
+      else if (now !== 'running') await change('start', false, within_s).catch((thrown) => explain(site, ref, thrown))
       return
     case 'stop': {
       if (now === 'stopped') return
@@ -52,6 +52,16 @@ export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, 
       if (now !== 'running') await change('unfreeze', false, within_s)
       return
   }
+}
+
+/** Incus says only that its helper failed; why is in the log of the container. */
+async function explain(site: IncusSite, ref: InstanceRef, thrown: unknown): Promise<never> {
+  if (!(thrown instanceof IncusFailure)) throw thrown
+  const log = await site.client.text(`${path(ref)}/logs/lxc.log`, { project: projectOf(ref.area) }).catch(() => '')
+  const errors = log.split('\n').filter((line) => / (ERROR|WARN) /.test(line))
+  throw errors.length === 0
+    ? thrown
+    : new IncusFailure(thrown.status, `${thrown.message}\n${errors.slice(-5).join('\n')}`)
 }
 
 /** Takes the legs away or puts them back as devices: on a running instance the interface is gone when this returns. */
