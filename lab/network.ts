@@ -23,7 +23,11 @@ export async function ensureNetwork(): Promise<void> {
   }
   for (const { ends } of topology.links) {
     const [a, b] = ends
-    if (!missing(a.node, a.name)) continue
+    if (!missing(a.node, a.name)) {
+      // A power cut has set it down, and a route wants its link up.
+      for (const end of ends) push(configure, end.node, `link set ${end.name} up`)
+      continue
+    }
     push(make, a.node, `link add ${a.name} type veth peer name ${b.name} netns ${netnsOf(b.node)}`)
     for (const end of ends as readonly LinkEnd[]) {
       if (end.bridge !== undefined) push(configure, end.node, `link set ${end.name} master ${end.bridge}`)
