@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./status.ts')).statusCommand(),
   points: async () => (await import('./points.ts')).pointsCommand(),
   report: async () => (await import('./report.ts')).reportCommand(),
+  history: async () => (await import('./history.ts')).historyCommand(),
   resume: async () => (await import('./resume.ts')).resumeCommand(),
   abort: async () => (await import('./abort.ts')).abortCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),

@@ -130,6 +130,28 @@ describe('a report as a page', () => {
     expect(textOf(reportHtml({ ...failover, outcome: 'undone' }))).not.toContain('DNS record')
   })
 
+  it('says of a drill what was seen and of what there is no evidence', () => {
+    const drill = {
+      drill: 'd1',
+      site: 'west',
+      verdict: 'failed',
+      verdict_ms: undefined,
+      clean_up_ms: undefined,
+      kept: false,
+      checks: [{ words: 'GET https://shop.example.com/healthz is 200', good: false, total_ms: undefined }],
+      matrix: { pass: 7, stopped: 31, no_evidence: 1 },
+      without_evidence: ['web1 to db1 tcp/5432'],
+      border: undefined,
+      untouched: undefined,
+      shell: undefined,
+    } as const
+    const text = textOf(reportHtml({ ...failover, verb: 'drill', drill }))
+    expect(text).toContain('FAILED')
+    expect(text).toContain('7 declared flows passed, 31 undeclared ones were stopped, 1 without evidence')
+    expect(text).toContain('no evidenceweb1 to db1 tcp/5432')
+    expect(text).toContain('no evidence of what left the bubble')
+  })
+
   it('fetches nothing and runs nothing', () => {
     const page = reportHtml(failover)
     expect(page).not.toMatch(/\b(src|href|url)\s*[=(]|@import|\son\w+=|javascript:/i)

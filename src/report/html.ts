@@ -2,6 +2,7 @@ import { digest } from '../lib/digest.ts'
 import { formatBytes, formatDuration } from '../lib/duration.ts'
 import type { Point } from '../state/objects.ts'
 import { style } from './html-style.ts'
+import { drillRows } from './proof.ts'
 import type { Report, StepReport } from './report.ts'
 import { numberRows, outcomeWords, touchWords } from './text.ts'
 
@@ -13,6 +14,7 @@ export function reportHtml(report: Report): string {
   const body = [
     header(report),
     section('Measured', definitions(numberRows(report), 'Nothing was measured in this operation.')),
+    section('Drill', report.drill === undefined ? '' : definitions(drillRows(report.drill), '')),
     section('Failed', failures(report)),
     section('Could not be taken back', list(report.left)),
     section('Findings', findings(report)),

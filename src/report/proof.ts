@@ -83,6 +83,10 @@ function lastMachine(plan: Plan): string {
 
 /** Lines for a reader; a thing of which nothing was seen is said to be without evidence. */
 export function drillText(drill: DrillReport): readonly string[] {
+  return [...drillRows(drill).map(([name, value]) => `  ${name.padEnd(18)} ${value}`), '']
+}
+
+export function drillRows(drill: DrillReport): readonly (readonly [string, string])[] {
   const rows: (readonly [string, string])[] = []
   if (drill.verdict_ms !== undefined)
     rows.push(['verdict', `passed, ${formatDuration(drill.verdict_ms)} from the command`])
@@ -115,7 +119,7 @@ export function drillText(drill: DrillReport): readonly string[] {
     rows.push(['clean-up', `${formatDuration(drill.clean_up_ms)}; nothing of the drill is left`])
   if (drill.shell !== undefined)
     rows.push(['left up', `drill ${drill.drill} at ${drill.site}; look into it there: ${drill.shell}`])
-  return [...rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`), '']
+  return rows
 }
 
 function leftWords(border: Readonly<Record<string, number>>): string {
