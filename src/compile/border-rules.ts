@@ -29,6 +29,8 @@ export function borderRules(border: Omit<Border, 'files'>): string {
               ])),
           ...(site_leg
             ? [
+                // An offer to an address that the border has not got yet; its DHCP client hears it all the same.
+                'iifname "site" udp sport 67 udp dport 68 drop',
                 'iifname "site" oifname "services" ct state related counter name came_errors accept',
                 'iifname "site" counter name stopped_from_site drop',
               ]
@@ -70,10 +72,7 @@ export function borderRules(border: Omit<Border, 'files'>): string {
         hook: 'filter hook output priority filter',
         policy: 'accept',
         rules: site_leg
-          ? [
-              'oifname "site" udp sport 68 udp dport 67 counter name left_dhcp accept',
-              'oifname "site" counter name stopped_own drop',
-            ]
+          ? ['oifname "site" udp sport 68 udp dport 67 counter accept', 'oifname "site" counter name stopped_own drop']
           : [],
       },
     ],
@@ -86,7 +85,7 @@ export function countersOf({ services, site_leg }: Omit<Border, 'files'>): reado
   return [
     ...doors.flatMap((door) => (door.how === 'allow' ? [`left_${label(door)}`, `came_${label(door)}`] : [])),
     ...doors.flatMap((door) => (door.how === 'deny' ? [`denied_${label(door)}`] : [])),
-    ...(site_leg ? ['left_dhcp', 'came_errors', 'stopped_from_site', 'stopped_own'] : []),
+    ...(site_leg ? ['came_errors', 'stopped_from_site', 'stopped_own'] : []),
     'refused_outside',
     ...(services === undefined ? [] : ['refused_services']),
   ]

@@ -1,4 +1,5 @@
 import { plan, type Request, run } from '../../src/lifeboat.ts'
+import { goodBubble } from './drill-guests.ts'
 import { ledgerFile, type Rig, rig, stackFile } from './rig.ts'
 
 /** An operation, and the world that it starts from. */
@@ -15,6 +16,7 @@ export type Scene = {
 const deploy = { verb: 'deploy', file: stackFile, site: 'east', remove: [] } as const satisfies Request
 const replicate: Request = { verb: 'replicate', stack: 'shop' }
 const failover: Request = { verb: 'failover', stack: 'shop', to: undefined, point: undefined, down: ['east'] }
+const drill: Request = { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false }
 
 export const scenes: readonly Scene[] = [
   { name: 'first deploy', request: deploy, prepare: async () => rig() },
@@ -36,6 +38,7 @@ export const scenes: readonly Scene[] = [
     },
   },
   { name: 'failover, site fenced', request: failover, prepare: () => after(deploy, replicate) },
+  { name: 'drill', request: drill, prepare: () => bubbly(deploy, replicate) },
   {
     name: 'destroy',
     request: { verb: 'destroy', stack: 'shop', consent: 'shop', site: undefined },
@@ -55,5 +58,12 @@ export async function after(...requests: readonly Request[]): Promise<Rig> {
       throw new Error(`${request.verb}: ${ran.outcome}: ${JSON.stringify(ran.report.failures)}`)
     on.journals.clear()
   }
+  return on
+}
+
+/** With guests at the standby that answer what a drill asks them. */
+async function bubbly(...requests: readonly Request[]): Promise<Rig> {
+  const on = await after(...requests)
+  on.world.site('west').onExec(goodBubble)
   return on
 }

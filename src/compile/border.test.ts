@@ -1,0 +1,82 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { checkNftables } from '../../test/golden-tools.ts'
+import { replaceTree, treeOf } from '../../test/golden-tree.ts'
+import { parseStack } from '../stack/parse.ts'
+import { type Border, compileBorder, type DrilledService } from './border.ts'
+import { compile } from './compile.ts'
+
+/** The border of the reference stack is in test/golden/shop/border, to the byte; UPDATE_GOLDEN=1 writes it anew. */
+const golden = join(import.meta.dirname, '../../test/golden/shop')
+const scratch = mkdtempSync(join(tmpdir(), 'lifeboat-border-'))
+afterAll(() => rmSync(scratch, { recursive: true }))
+
+const ldap: DrilledService = { name: 'ldap', protocol: 'tcp', port: 389, drill: 'allow', address: '10.102.0.30' }
+const billing: DrilledService = { name: 'billing', protocol: 'tcp', port: 5432, drill: 'deny', address: '10.102.0.40' }
+
+test('is rendered as before', () => {
+  const rendered = Object.fromEntries(border([billing, ldap]).files.map(({ path, text }) => [path.slice(1), text]))
+  if (process.env.UPDATE_GOLDEN === '1') replaceTree(join(golden, 'border'), rendered)
+  expect(rendered).toEqual(treeOf(join(golden, 'border')))
+})
+
+test.each([
+  ['a service is allowed and one denied', [billing, ldap]],
+  ['all are denied', [billing, { ...ldap, drill: 'deny' as const }]],
+  ['both are at one address', [{ ...billing, address: ldap.address }, ldap]],
+  ['one is a stub', [billing, { ...ldap, drill: { stub: 'directory' } }]],
+])('nft takes the rules where %s', (_, services) => {
+  expect(checkNftables(rulesOf(border(services)), scratch)).toBe('')
+})
+
+test('no leg leads out of a bubble in which nothing is allowed', () => {
+  const closed = border([billing, { ...ldap, drill: 'deny' }])
+  expect(closed.site_leg).toBe(false)
+  expect(closed.files.map(({ path }) => path)).not.toContain('/etc/systemd/network/10-site.network')
+  expect(rulesOf(closed)).not.toContain('"site"')
+})
+
+test('what leaves by the leg that leads out is the allowed service and nothing else', () => {
+  const lines = rulesOf(border([billing, ldap]))
+    .split('\n')
+    .filter((line) => line.includes('oifname "site"') && line.includes('accept'))
+  expect(lines).toHaveLength(2)
+  expect(lines[0]).toContain('ip daddr 10.102.0.30 tcp dport 389')
+  expect(lines[1]).toContain('udp sport 68 udp dport 67')
+})
+
+test('a stub has the address of the service by DHCP, and the border has not', () => {
+  const stubbed = border([billing, { ...ldap, drill: { stub: 'directory' } }])
+  expect(stubbed.services?.stubs).toMatchObject([{ instance: 'stub-ldap', image: 'directory', address: ldap.address }])
+  expect(fileOf(stubbed, '/etc/dnsmasq.conf')).toMatch(/dhcp-host=02:[0-9a-f:]+,10\.102\.0\.30,stub-ldap,infinite/)
+  expect(fileOf(stubbed, '/etc/systemd/network/10-services.network')).not.toContain(ldap.address)
+})
+
+test('services far apart are on one link all the same, and nobody else gets their addresses', () => {
+  const wide = border([{ ...billing, address: '10.101.255.254' }, ldap])
+  expect(wide.services?.prefix.bits).toBe(14)
+  const given = [wide.services?.address, ...(wide.services?.leases ?? []).map((lease) => lease.address)]
+  expect(given).not.toContain(ldap.address)
+  expect(new Set(given).size).toBe(given.length)
+})
+
+function border(services: readonly DrilledService[]): Border {
+  const { stack } = parseStack(readFileSync(join(golden, 'stack.yaml'), 'utf8'), 'stack.yaml')
+  if (stack === undefined) throw new Error('the reference stack has problems')
+  const facts = { site: 'west', services: Object.fromEntries(services.map(({ name, address }) => [name, address])) }
+  return compileBorder({
+    compiled: compile(stack, facts),
+    services,
+    names: [{ name: 'shop.example.com', appliance: 'fw' }],
+  })
+}
+
+const rulesOf = (of: Border): string => fileOf(of, '/etc/nftables.conf')
+
+function fileOf(of: Border, path: string): string {
+  const found = of.files.find((file) => file.path === path)
+  if (found === undefined) throw new Error(`the border has no ${path}`)
+  return found.text
+}

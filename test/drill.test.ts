@@ -1,0 +1,140 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import type { ExecHandler } from '../src/engine/fake/site.ts'
+import { plan, type Ran, type Request, run, status } from '../src/lifeboat.ts'
+import { reportText } from '../src/report/text.ts'
+import { goodBubble } from './every-step/drill-guests.ts'
+import { type Rig, rig, stackFile } from './every-step/rig.ts'
+
+/** What a drill says where something is not as declared. That it comes to an end in any case is in every-step. */
+const folder = mkdtempSync(join(tmpdir(), 'lifeboat-drill-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const drill: Request = { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false }
+
+test('a good drill proves the standby, and leaves nothing', async () => {
+  const on = await replicated()
+  const before = await on.state()
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('done')
+  expect(ran.report.drill).toMatchObject({ verdict: 'passed', untouched: { site: 'east', instances: 9 } })
+  expect(ran.report.drill?.matrix?.pass).toBeGreaterThan(30)
+  expect(ran.report.drill?.matrix?.stopped).toBeGreaterThan(30)
+  expect(ran.report.not_tested.join()).toContain('the real way in')
+  expect(await on.state()).toBe(before)
+  expect(await proof(on)).toMatch(/^proven/)
+})
+
+test('an undeclared packet that passes is a failed drill: told by its flow, nothing left, nothing proved', async () => {
+  const on = await replicated()
+  const before = await on.state()
+  on.world.site('west').onExec(hole('10.10.4.11', '5432', 'web1'))
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('undone')
+  expect(ran.report.drill?.verdict).toBe('failed')
+  expect(ran.report.failures[0]?.detail).toContain('web1 -> db1 tcp/5432: open, not blocked')
+  expect(ran.report.left).toEqual([])
+  expect(await on.state()).toBe(before)
+  expect(await proof(on)).toMatch(/^unproven: the last drill .* did not end well/)
+})
+
+test('a declared packet that does not pass is a failed drill', async () => {
+  const on = await replicated()
+  on.world.site('west').onExec(swallow('10.10.3.4', '389'))
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('undone')
+  expect(ran.report.failures[0]?.detail).toContain('central:ldap tcp/389 by nat: silent, not open')
+})
+
+test('a check that is not good is a failed drill, with what the client got', async () => {
+  const on = await replicated()
+  on.world
+    .site('west')
+    .onExec(({ argv }) => (argv[0] === 'curl' ? { exit: 0, stdout: '503 198.18.0.11 0.1', stderr: '' } : undefined))
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('undone')
+  expect(ran.report.failures[0]).toMatchObject({ step: 'check 1', detail: expect.stringContaining('status 503') })
+})
+
+test('a guest that cannot send a packet is no evidence, and not taken for a closed door', async () => {
+  const on = await replicated()
+  on.world
+    .site('west')
+    .onExec(({ argv, ref }) =>
+      argv.includes('lifeboat-packets') && ref.name === 'db1' ? { exit: 127, stdout: '', stderr: '' } : undefined,
+    )
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('done')
+  expect(ran.report.drill?.matrix?.no_evidence).toBeGreaterThan(5)
+  expect(reportText(ran.report)).toMatch(/no evidence +db1 -> app1 tcp\/8080 \(unable\)/)
+})
+
+test('what changed since the drill is named', async () => {
+  const on = await replicated()
+  await does(on, drill)
+  const file = join(folder, 'stack.yaml')
+  const rule = '{ allow: tcp/443, from: anyone, to: public }'
+  writeFileSync(file, readFileSync(stackFile, 'utf8').replace(rule, rule.replace('anyone', '203.0.113.0/24')))
+  copyFileSync(join(dirname(stackFile), 'stand-in.txt'), join(folder, 'stand-in.txt'))
+  await does(on, { verb: 'deploy', file, site: 'east', remove: [] })
+  await does(on, { verb: 'replicate', stack: 'shop' })
+  expect(await proof(on)).toMatch(/^unproven: changed since drill \w+ \(.*\): rules of fw$/)
+  await does(on, drill)
+  expect(await proof(on)).toMatch(/^proven/)
+  on.world.site('west').images.set('shop-web', 'another')
+  expect(await proof(on)).toMatch(/: image of web1, image of web2$/)
+})
+
+test('a kept drill stays until it is removed, and no second one is begun beside it', async () => {
+  const on = await replicated()
+  const before = await on.state()
+  const kept = await does(on, { ...drill, keep: true })
+  expect(kept.report.drill?.shell).toMatch(/^incus exec --project lb-shop-drill-\w{6} app2 -- bash$/)
+  expect(await on.state()).toContain('west bubble')
+  expect(await proof(on)).toContain('is still up')
+  await expect(does(on, drill)).rejects.toThrow('is still up at west')
+  expect((await does(on, { verb: 'replicate', stack: 'shop' })).outcome).toBe('done')
+  expect((await does(on, { ...drill, remove: true })).outcome).toBe('done')
+  expect((await on.state()).split('\n').filter((line) => line.includes('bubble'))).toEqual([])
+  expect(await proof(on)).toMatch(/^proven(?!.*still up)/)
+  expect(before).not.toContain('bubble')
+})
+
+async function replicated(): Promise<Rig> {
+  const on = rig()
+  await does(on, { verb: 'deploy', file: stackFile, site: 'east', remove: [] })
+  await does(on, { verb: 'replicate', stack: 'shop' })
+  on.world.site('west').onExec(goodBubble)
+  return on
+}
+
+async function does(on: Rig, request: Request): Promise<Ran> {
+  const controller = on.controller()
+  const planned = await plan(controller, request, on.world.clock.now())
+  if ('refused' in planned) throw new Error(planned.refused.map((each) => each.what).join('; '))
+  return run(controller, planned.plan, () => {})
+}
+
+async function proof(on: Rig): Promise<string> {
+  const found = await status(on.controller(), 'shop', on.world.clock.now())
+  return 'refused' in found ? 'refused' : found.proof
+}
+
+const hole = (address: string, port: string, from: string): ExecHandler => heard(address, port, 'open', from)
+const swallow = (address: string, port: string): ExecHandler => heard(address, port, 'silent')
+
+/** As `goodBubble`, but for packets to one place. */
+function heard(address: string, port: string, result: string, from?: string): ExecHandler {
+  return (context) => {
+    const answer = goodBubble(context)
+    const at = context.argv.indexOf('lifeboat-packets') + 1
+    if (at === 0 || answer === undefined || (from !== undefined && context.ref.name !== from)) return undefined
+    const lines = answer.stdout.trimEnd().split('\n')
+    const changed = lines.map((line, index) =>
+      context.argv[at + index]?.startsWith(`tcp/${address}/${port}/`) ? `${index} ${result}` : line,
+    )
+    return { ...answer, stdout: `${changed.join('\n')}\n` }
+  }
+}
