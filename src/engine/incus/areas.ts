@@ -66,7 +66,9 @@ export async function removeArea(site: IncusSite, area: Area): Promise<void> {
 
 export async function ensureNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
   const name = bridgeOf(network)
-  if (await ownNetwork(site, network)) return
+  const there = await settledNetwork(site, network)
+  if (there?.status === CREATED) return
+  if (there !== undefined) await removeNetwork(site, network)
   try {
     await site.client.send('POST', '/1.0/networks', {
       name,
@@ -86,6 +88,22 @@ export async function ensureNetwork(site: IncusSite, network: NetworkObject): Pr
     if (!(await ownNetwork(site, network))) throw thrown
   }
 }
+
+/**
+ * A network on its way has a moment to get there. Incus 6.0 leaves one `Pending` for ever, without its bridge, where the
+ * client hung up while it was made: such a one is made again.
+ */
+async function settledNetwork(site: IncusSite, network: NetworkObject): Promise<IncusNetwork | undefined> {
+  for (let look = 1; ; look++) {
+    const found = await ownNetwork(site, network)
+    if (found === undefined || found.status === CREATED || look === SETTLE_LOOKS) return found
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_WAIT_MS))
+  }
+}
+
+const CREATED = 'Created'
+const SETTLE_LOOKS = 10
+const SETTLE_WAIT_MS = 200
 
 export async function removeNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
   await oneAtATime(site, async () => {
@@ -139,14 +157,14 @@ export async function changeProject(site: IncusSite, found: FoundProject, config
   )
 }
 
-async function ownNetwork(site: IncusSite, network: NetworkObject): Promise<boolean> {
+async function ownNetwork(site: IncusSite, network: NetworkObject): Promise<IncusNetwork | undefined> {
   const name = bridgeOf(network)
   try {
     const { value } = await site.client.get<IncusNetwork>(`/1.0/networks/${name}`)
     if (!isMarked(value.config, network.area)) throw notOurs(`network ${name} (segment ${network.segment})`)
-    return true
+    return value
   } catch (thrown) {
-    if (isStatus(thrown, 404)) return false
+    if (isStatus(thrown, 404)) return undefined
     throw thrown
   }
 }

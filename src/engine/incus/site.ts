@@ -18,6 +18,8 @@ export type IncusProject = {
 export type IncusNetwork = {
   readonly name: string
   readonly type: string
+  /** `Pending`, `Created`, `Errored`. */
+  readonly status: string
   readonly managed: boolean
   readonly config: Record<string, string>
 }
