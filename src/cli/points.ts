@@ -17,7 +17,11 @@ export function pointsCommand(): Command {
           console.log(JSON.stringify(found, undefined, 2))
           return
         }
-        for (const { site, list } of found) {
+        for (const { site, list, silence } of found) {
+          if (silence !== undefined) {
+            console.log(`${site}: unknown (${silence})`)
+            continue
+          }
           console.log(`${site}: ${list.length} complete points`)
           for (const point of list) {
             const age = formatDuration(Date.now() - Date.parse(point.taken_at))
