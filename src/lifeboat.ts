@@ -11,13 +11,8 @@ import type { Clock } from './lib/clock.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
 import { type DrillRequest, planDrill } from './operations/drill.ts'
-import { planFailback } from './operations/failback.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
-import { planGuard } from './operations/guard.ts'
-import { type MoveRequest, planMove } from './operations/move.ts'
 import { planReplicate } from './operations/replicate.ts'
-import { planReprotect } from './operations/reprotect.ts'
-import { planRescue, type RescueRequest } from './operations/rescue.ts'
 import type { SiteView, Situation } from './operations/situation.ts'
 import type { Finding, Plan, Planned } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
@@ -47,11 +42,6 @@ export type Request =
   | { readonly verb: 'replicate'; readonly stack: string }
   | ({ readonly verb: 'drill'; readonly stack: string } & DrillRequest)
   | ({ readonly verb: 'failover'; readonly stack: string } & FailoverRequest)
-  | ({ readonly verb: 'move'; readonly stack: string } & MoveRequest)
-  | { readonly verb: 'reprotect'; readonly stack: string }
-  | { readonly verb: 'failback'; readonly stack: string }
-  | { readonly verb: 'guard'; readonly stack: string }
-  | ({ readonly verb: 'rescue'; readonly stack: string } & RescueRequest)
   | ({ readonly verb: 'destroy'; readonly stack: string } & DestroyRequest)
 
 /** The stack file has problems: nothing was planned. */
@@ -86,26 +76,6 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     case 'failover': {
       const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)
       return 'refused' in situation ? situation : planFailover(situation, request)
-    }
-    case 'move': {
-      const situation = await lookByName(lifeboat, request.stack, 'active', now)
-      return 'refused' in situation ? situation : planMove(situation, request)
-    }
-    case 'reprotect': {
-      const situation = await lookByName(lifeboat, request.stack, 'active', now)
-      return 'refused' in situation ? situation : planReprotect(situation)
-    }
-    case 'failback': {
-      const situation = await lookByName(lifeboat, request.stack, 'active', now)
-      return 'refused' in situation ? situation : planFailback(situation)
-    }
-    case 'guard': {
-      const situation = await settled(lifeboat, request.stack, now)
-      return 'refused' in situation ? situation : planGuard(situation)
-    }
-    case 'rescue': {
-      const situation = await lookByName(lifeboat, request.stack, 'active', now)
-      return 'refused' in situation ? situation : planRescue(situation, request)
     }
     case 'destroy': {
       const situation = await lookByName(lifeboat, request.stack, 'anything', now)
@@ -273,28 +243,6 @@ async function lookByName(
   const stack = stackOf(definition.text, definition.file)
   return situationOf(lifeboat, stack, definition, now, seen)
 }
-
-/**
- * What the guard looks at. A cycle that runs pauses machines for a moment: only what is still paused some seconds later was
- * left so.
- */
-async function settled(
-  lifeboat: Lifeboat,
-  stack: string,
-  now: Date,
-): Promise<Situation | { readonly refused: readonly Finding[] }> {
-  const situation = await lookByName(lifeboat, stack, 'active', now)
-  if ('refused' in situation) return situation
-  const paused = situation.sites.some((view) =>
-    view.answer?.observed.areas.some((area) => area.instances.some((each) => each.power === 'paused')),
-  )
-  if (!paused) return situation
-  await lifeboat.clock.sleep(left_paused_ms)
-  return lookByName(lifeboat, stack, 'active', now)
-}
-
-/** The pause of a point is a fraction of a second. */
-const left_paused_ms = 3000
 
 /** A stack of which only remains are left: enough to remove them by their marks. */
 function remainsOf(name: string): Stack {
