@@ -87,8 +87,7 @@ export async function marked(site: SiteName): Promise<readonly string[]> {
     .filter(
       ([, thing]) =>
         Object.keys(thing.config ?? {}).some((key) => key.startsWith('user.lifeboat')) ||
-        thing.project === live ||
-        thing.project?.startsWith(`${live}-`),
+        [live, `${live}-replica`, `${live}-keep`].includes(thing.project ?? ''),
     )
     .map(([key]) => key)
 }
