@@ -33,7 +33,11 @@ export async function changeClaim(engine: Engine, stack: string, change: (claim:
       await engine.swapClaim(stack, now.version, next)
       return
     } catch (error) {
-      if (!(error instanceof EngineError) || error.code !== 'conflict' || attempt === tries) throw error
+      if (!(error instanceof EngineError)) throw error
+      // As with taking a claim: an error may come after the change took effect.
+      const found = await engine.readClaim(stack).catch(() => undefined)
+      if (found !== undefined && same(found.claim, next)) return
+      if (error.code !== 'conflict' || attempt === tries) throw error
     }
   }
 }

@@ -1,3 +1,4 @@
+import { EngineError } from '../engine/error.ts'
 import { generations } from '../plan/order.ts'
 import type { Plan, Step } from '../plan/plan.ts'
 import { type Failure, failureOf } from './failure.ts'
@@ -136,7 +137,8 @@ async function forward(
   return failed
 }
 
-const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
+const isAbort = (error: unknown): boolean =>
+  error instanceof Error && (error.name === 'AbortError' || (error instanceof EngineError && isAbort(error.cause)))
 
 function stopped(because: string): Failure {
   return {

@@ -4,7 +4,7 @@ import { Crash } from '../../src/engine/fake/faults.ts'
 import { fold } from '../../src/execute/journal.ts'
 import { plan, type Request, resume, run, unwindOperation } from '../../src/lifeboat.ts'
 import type { Rig } from './rig.ts'
-import { scenes } from './scenes.ts'
+import { lasting, scenes } from './scenes.ts'
 
 /** These look, before there is a plan. */
 const planning: ReadonlySet<EngineCall> = new Set(['observe', 'survey', 'stacks'])
@@ -62,7 +62,7 @@ for (const scene of scenes) {
         } else {
           expect(ran.report.left).toEqual([])
           expect(ran.outcome).toBe('undone')
-          expect(without(scene, await broken.state())).toBe(without(scene, start))
+          expect(lasting(scene, await broken.state())).toBe(lasting(scene, start))
         }
       })
 
@@ -116,7 +116,7 @@ async function settle(
   goal: string,
 ): Promise<void> {
   const operation = [...on.journals.keys()].at(-1) ?? ''
-  if (outcome === 'undone') expect(without(scene, await on.state())).toBe(without(scene, start))
+  if (outcome === 'undone') expect(lasting(scene, await on.state())).toBe(lasting(scene, start))
   const missed = fold(on.journals.get(operation) ?? []).failed.size
   // What may fail has failed, and is told: the next run makes up for it.
   if (outcome === 'done' && missed > 0) expect(await attempt(on, scene.request)).toBe('done')
@@ -126,12 +126,6 @@ async function settle(
     expect(await on.state()).toBe(goal)
   }
 }
-
-const without = (scene: Scene, state: string): string =>
-  state
-    .split('\n')
-    .filter((line) => scene.stays?.test(line) !== true)
-    .join('\n')
 
 async function crashed(scene: Scene, place: Place, when: 'before' | 'inside' | 'after') {
   const goal = await goalOf(scene)

@@ -104,6 +104,11 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
         `${name} claim ${claim.role} epoch ${claim.epoch} ${claim.points.length > 0 ? 'with' : 'without'} points, definition ${claim.definition?.digest.slice(0, 8) ?? 'none'}`,
       )
     }
+    const keep = observed.areas.find(({ area }) => area.kind === 'keep')?.instances ?? []
+    for (const point of claim?.points ?? [])
+      for (const machine of point.machines)
+        if (!keep.some(({ object }) => object.name === `${machine}-${point.name}`))
+          found.push(`${name} point without its clone of ${machine}`)
     for (const { area, networks, instances } of observed.areas) {
       const where = `${name} ${areaName(area)}`
       found.push(where)
@@ -114,6 +119,10 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
         const ref = { area, name: each.object.name }
         if (area.kind === 'stack' && site.read(ref, '/run/ledger') === 'frozen\n')
           found.push(`${where} ${each.object.name} is left frozen inside`)
+        if (site.find(ref)?.legsCut === true) found.push(`${where} ${each.object.name} is cut off`)
+        const point = area.kind === 'keep' ? /-(p\d{8}-\d{6}-\d{3})$/.exec(each.object.name)?.[1] : undefined
+        if (point !== undefined && claim?.points.some(({ name: known }) => known === point) !== true)
+          found.push(`${where} ${each.object.name} is of no point`)
         found.push(
           `${where} ${each.object.name.replace(/-p\d{8}-\d{6}-\d{3}$/, '-POINT')} ${each.power} ${each.object.digest} ${snapshots} snapshots`,
         )

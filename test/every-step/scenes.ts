@@ -47,6 +47,13 @@ export const scenes: readonly Scene[] = [
   },
 ]
 
+/** The state without what may stay when an operation is taken back. */
+export const lasting = (scene: Scene, state: string): string =>
+  state
+    .split('\n')
+    .filter((line) => scene.stays?.test(line) !== true)
+    .join('\n')
+
 export async function after(...requests: readonly Request[]): Promise<Rig> {
   const on = rig()
   for (const request of requests) {

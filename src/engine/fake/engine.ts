@@ -166,8 +166,12 @@ export function fakeEngine(place: Place): Engine {
       }),
 
     removeInstance: (ref) =>
-      call('removeInstance', [ref], { takes_ms: 50 }, () => {
-        if (ownInstance(ref) !== undefined) site.area(ref.area)?.instances.delete(ref.name)
+      call('removeInstance', [ref], { takes_ms: 50 }, (work) => {
+        const instance = ownInstance(ref)
+        if (instance === undefined) return
+        if (instance.power !== 'stopped')
+          throw work.error('conflict', `${refLabel(ref)} is ${instance.power}: stop it first`)
+        site.area(ref.area)?.instances.delete(ref.name)
       }),
 
     removeNetwork: (network) =>

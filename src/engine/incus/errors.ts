@@ -15,7 +15,7 @@ export class IncusFailure extends Error {
 export function engineError(site: string, call: string, thrown: unknown): unknown {
   if (thrown instanceof EngineError) return thrown
   if (thrown instanceof IncusFailure)
-    return new EngineError(codeOf(thrown), site, call, thrown.message, { cause: thrown })
+    return new EngineError(codeOf(thrown), site, call, told(site, thrown), { cause: thrown })
   const code = transportCode(thrown)
   if (code === undefined) return thrown
   return new EngineError(code, site, call, transportText(site, code, thrown), { cause: thrown })
@@ -38,6 +38,11 @@ const texts: readonly (readonly [RegExp, EngineErrorCode])[] = [
   [/websocket: (close|bad handshake)|connection reset|broken pipe|unexpected EOF|i\/o timeout/i, 'unreachable'],
   [/no route to host|connection refused|network is unreachable/i, 'unreachable'],
 ]
+
+/** What a full pool does is told by whatever program met it first. */
+function told(site: string, failure: IncusFailure): string {
+  return codeOf(failure) === 'no-space' ? `the pool of ${site} is full: ${failure.message}` : failure.message
+}
 
 function codeOf(failure: IncusFailure): EngineErrorCode {
   switch (failure.status) {
