@@ -11,9 +11,14 @@ import type { Clock } from './lib/clock.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
 import { type DrillRequest, planDrill } from './operations/drill.ts'
+import { planFailback } from './operations/failback.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
+import { planGuard } from './operations/guard.ts'
+import { type MoveRequest, planMove } from './operations/move.ts'
 import { planReplicate } from './operations/replicate.ts'
-import type { SiteView, Situation } from './operations/situation.ts'
+import { planReprotect } from './operations/reprotect.ts'
+import { copyOf, planRescue, type RescueRequest, rescueArea } from './operations/rescue.ts'
+import { activeView, type SiteView, type Situation } from './operations/situation.ts'
 import type { Finding, Plan, Planned } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { type Report, reportOf } from './report/report.ts'
@@ -21,7 +26,7 @@ import { type Status, statusOf } from './report/status.ts'
 import { parseStack } from './stack/parse.ts'
 import { formatProblem, type Problem } from './stack/problem.ts'
 import type { Stack } from './stack/stack.ts'
-import type { Definition, Point } from './state/objects.ts'
+import type { Definition, InstanceRef, Point } from './state/objects.ts'
 import type { Sites } from './state/sites.ts'
 import type { Store } from './store/store.ts'
 
@@ -42,6 +47,11 @@ export type Request =
   | { readonly verb: 'replicate'; readonly stack: string }
   | ({ readonly verb: 'drill'; readonly stack: string } & DrillRequest)
   | ({ readonly verb: 'failover'; readonly stack: string } & FailoverRequest)
+  | ({ readonly verb: 'move'; readonly stack: string } & MoveRequest)
+  | { readonly verb: 'reprotect'; readonly stack: string }
+  | { readonly verb: 'failback'; readonly stack: string }
+  | { readonly verb: 'guard'; readonly stack: string }
+  | ({ readonly verb: 'rescue'; readonly stack: string } & RescueRequest)
   | ({ readonly verb: 'destroy'; readonly stack: string } & DestroyRequest)
 
 /** The stack file has problems: nothing was planned. */
@@ -76,6 +86,26 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     case 'failover': {
       const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)
       return 'refused' in situation ? situation : planFailover(situation, request)
+    }
+    case 'move': {
+      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      return 'refused' in situation ? situation : planMove(situation, request)
+    }
+    case 'reprotect': {
+      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      return 'refused' in situation ? situation : planReprotect(situation)
+    }
+    case 'failback': {
+      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      return 'refused' in situation ? situation : planFailback(situation)
+    }
+    case 'guard': {
+      const situation = await settled(lifeboat, request.stack, now)
+      return 'refused' in situation ? situation : planGuard(situation)
+    }
+    case 'rescue': {
+      const situation = await lookByName(lifeboat, request.stack, 'active', now)
+      return 'refused' in situation ? situation : planRescue(situation, request)
     }
     case 'destroy': {
       const situation = await lookByName(lifeboat, request.stack, 'anything', now)
@@ -189,6 +219,71 @@ export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): P
   return { ...ran, report: report(lifeboat, ran.operation) }
 }
 
+/** What only a copy that was set aside holds, by the stack's own `records` command; undefined where it names none. */
+export type RescueDifference = {
+  readonly stack: string
+  readonly site: string
+  readonly epoch: number
+  readonly project: string
+  readonly machines: readonly string[]
+  readonly active: string
+  readonly held: number
+  readonly only_here: readonly string[] | undefined
+}
+
+export async function compareRescue(
+  lifeboat: Lifeboat,
+  stack: string,
+  epoch: number | undefined,
+  now: Date,
+): Promise<RescueDifference | { readonly refused: readonly Finding[] }> {
+  const situation = await lookByName(lifeboat, stack, 'active', now)
+  if ('refused' in situation) return situation
+  const copy = copyOf(situation, epoch)
+  if ('refused' in copy) return copy
+  const site = copy.view.site.name
+  const area = rescueArea(stack, copy.rescue.epoch)
+  const active = activeView(situation)?.site.name
+  const about = {
+    stack,
+    site,
+    epoch: copy.rescue.epoch,
+    project: `lb-${stack}-drill-rescue-${copy.rescue.epoch}`,
+    machines: copy.rescue.machines,
+    active: active ?? 'no site that answers',
+  }
+  const { records } = situation.stack.protect ?? {}
+  if (records === undefined || active === undefined) return { ...about, held: 0, only_here: undefined }
+  const here = await listed(lifeboat, site, { area, name: records.machine }, records.command)
+  const there = new Set(
+    await listed(lifeboat, active, { area: { kind: 'stack', stack }, name: records.machine }, records.command),
+  )
+  return { ...about, held: here.length, only_here: here.filter((record) => !there.has(record)) }
+}
+
+/** What the `records` command lists; a machine that was just started gets a minute to answer. */
+async function listed(
+  lifeboat: Lifeboat,
+  site: string,
+  instance: InstanceRef,
+  command: string,
+): Promise<readonly string[]> {
+  const end = lifeboat.clock.now().getTime() + records_within_ms
+  for (;;) {
+    const answer = await engineOf(lifeboat, site).exec(instance, ['/bin/sh', '-c', command], 60)
+    if (answer.exit === 0)
+      return answer.stdout
+        .split('\n')
+        .map((line) => line.trim())
+        .filter((line) => line !== '')
+    if (lifeboat.clock.now().getTime() > end)
+      throw new Error(`the records command failed in ${instance.name} at ${site}: ${answer.stderr.trim()}`)
+    await lifeboat.clock.sleep(500)
+  }
+}
+
+const records_within_ms = 60_000
+
 /** Names of all stacks at the sites that answer. */
 export async function stacks(lifeboat: Lifeboat): Promise<readonly string[]> {
   const lists = await Promise.all([...lifeboat.engines.values()].map((engine) => engine.stacks().catch(() => [])))
@@ -243,6 +338,28 @@ async function lookByName(
   const stack = stackOf(definition.text, definition.file)
   return situationOf(lifeboat, stack, definition, now, seen)
 }
+
+/**
+ * What the guard looks at. A cycle that runs pauses machines for a moment: only what is still paused some seconds later was
+ * left so.
+ */
+async function settled(
+  lifeboat: Lifeboat,
+  stack: string,
+  now: Date,
+): Promise<Situation | { readonly refused: readonly Finding[] }> {
+  const situation = await lookByName(lifeboat, stack, 'active', now)
+  if ('refused' in situation) return situation
+  const paused = situation.sites.some((view) =>
+    view.answer?.observed.areas.some((area) => area.instances.some((each) => each.power === 'paused')),
+  )
+  if (!paused) return situation
+  await lifeboat.clock.sleep(left_paused_ms)
+  return lookByName(lifeboat, stack, 'active', now)
+}
+
+/** The pause of a point is a fraction of a second. */
+const left_paused_ms = 3000
 
 /** A stack of which only remains are left: enough to remove them by their marks. */
 function remainsOf(name: string): Stack {

@@ -10,6 +10,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   replicate: async () => (await import('./replicate.ts')).replicateCommand(),
   drill: async () => (await import('./drill.ts')).drillCommand(),
   failover: async () => (await import('./failover.ts')).failoverCommand(),
+  move: async () => (await import('./move.ts')).moveCommand(),
+  failback: async () => (await import('./failback.ts')).failbackCommand(),
+  reprotect: async () => (await import('./reprotect.ts')).reprotectCommand(),
+  guard: async () => (await import('./guard.ts')).guardCommand(),
+  rescue: async () => (await import('./rescue.ts')).rescueCommand(),
   destroy: async () => (await import('./destroy.ts')).destroyCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   points: async () => (await import('./points.ts')).pointsCommand(),
@@ -33,7 +38,23 @@ const program = new Command('lifeboat')
   .addHelpText('after', '\nExit codes: 0 done, 1 problems, 2 failed and undone, 3 a person is needed, 64 usage\n')
 
 /** These work with the sites, from the management namespace. */
-const atSites = ['plan', 'deploy', 'replicate', 'drill', 'failover', 'destroy', 'status', 'points', 'resume', 'abort']
+const atSites = [
+  'plan',
+  'deploy',
+  'replicate',
+  'drill',
+  'failover',
+  'move',
+  'failback',
+  'reprotect',
+  'guard',
+  'rescue',
+  'destroy',
+  'status',
+  'points',
+  'resume',
+  'abort',
+]
 
 const named = process.argv.slice(2).find((argument) => commands[argument] !== undefined)
 const wanted = named === undefined ? Object.keys(commands) : [named]

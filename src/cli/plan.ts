@@ -15,13 +15,15 @@ type Options = {
   readonly json?: boolean
 }
 
+const verbs = 'deploy, replicate, drill, failover, move, reprotect, failback, guard or destroy'
+
 export function planCommand(): Command {
   return new Command('plan')
     .description('show what a verb would do, step by step; change nothing')
-    .argument('<verb>', 'deploy, replicate, failover or destroy')
+    .argument('<verb>', verbs)
     .argument('<stack>', 'stack file for deploy, else the name of a stack')
     .option('--site <name>', 'as in deploy and destroy')
-    .option('--to <site>', 'as in failover')
+    .option('--to <site>', 'as in failover and move')
     .option('--point <name>', 'as in failover')
     .option('--site-is-down <site...>', 'as in failover', [])
     .option('--remove <instance...>', 'as in deploy', [])
@@ -29,7 +31,7 @@ export function planCommand(): Command {
     .action(async (verb: string, stack: string, options: Options, command: Command) => {
       const request = requestOf(verb, stack, options)
       if (request === undefined) {
-        console.error(`lifeboat: there is no verb "${verb}"; plan takes deploy, replicate, failover or destroy`)
+        console.error(`lifeboat: there is no verb "${verb}"; plan takes ${verbs}`)
         process.exitCode = exit.usage
         return
       }
@@ -54,6 +56,12 @@ function requestOf(verb: string, stack: string, options: Options): Request | und
       return { verb, stack, point: options.point, keep: false, remove: false }
     case 'failover':
       return { verb, stack, to: options.to, point: options.point, down: options.siteIsDown }
+    case 'move':
+      return { verb, stack, to: options.to }
+    case 'reprotect':
+    case 'failback':
+    case 'guard':
+      return { verb, stack }
     case 'destroy':
       return { verb, stack, site: options.site, consent: stack }
     default:

@@ -1,9 +1,10 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
-import { step } from '../plan/step.ts'
+import { ids, step } from '../plan/step.ts'
 import type { Claim, ObservedInstance } from '../state/objects.ts'
 import { fence } from './fence.ts'
 import { ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, start, statefulOf, withoutMissing } from './launch.ts'
+import { leftovers } from './leftovers.ts'
 import { stackArea } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { type SiteView, type Situation, viewOf } from './situation.ts'
@@ -33,11 +34,11 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
       `${view.site.name} is ${claim.role} for ${stack.name} (epoch ${claim.epoch})`,
       claim.role === 'active' ? 'it runs there already' : 'its copy is older than the active one',
     )
-  const remains = launched(view).map((each) => each.object.name)
+  const remains = leftovers(situation, view).lived.map((each) => each.object.name)
   if (remains.length > 0)
     return refuse(
       `${view.site.name} still has instances of an earlier launch: ${remains.join(', ')}`,
-      `remove them first: lifeboat destroy ${stack.name} --site ${view.site.name} removes everything there, points included`,
+      `lifeboat reprotect ${stack.name} sets them aside; lifeboat destroy ${stack.name} --site ${view.site.name} removes everything there, points included`,
     )
 
   const point = pointOf(claim.points, request.point)
@@ -60,6 +61,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
 
   const area = stackArea(stack.name)
   const epoch = claim.epoch + 1
+  const unused = leftovers(situation, view).removal
   const next: Claim = {
     ...claim,
     role: 'active',
@@ -80,8 +82,9 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
   )
   const steps = withoutMissing([
     ...fenced.steps,
+    ...unused,
     take,
-    ...launch({ view, area, make: origins.make, after: [take.id] }),
+    ...launch({ view, area, make: origins.make, after: [take.id, ...ids(unused)] }),
     ...ingress(situation, view, area, false),
   ])
   return {
@@ -104,7 +107,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
  * The claim was taken and the launch did not end: another controller, without the journal, goes on from what it sees. What
  * is there is never made again, as it may have taken writes.
  */
-function planOn(situation: Situation, view: SiteView, claim: Claim): Planned {
+export function planOn(situation: Situation, view: SiteView, claim: Claim): Planned {
   const findings = lacks(situation, view)
   if (findings.some(isError)) return { refused: findings }
   const point = claim.points.find((each) => each.name === claim.launched)
@@ -219,7 +222,9 @@ function fencing(
       undefined,
     ) as Extract<Planned, { refused: unknown }>
   }
-  if (theirs === undefined || theirs.claim.role !== 'active') {
+  // One that was handing over is told that it is too late, so that it does not take its role back.
+  const handing = theirs?.claim.role === 'stale' && theirs.claim.epoch === claim.epoch
+  if (theirs === undefined || (theirs.claim.role !== 'active' && !handing)) {
     return { ...fence(situation, peer, undefined), why: `${name} answers and is not active`, findings: [] }
   }
   const fenced = fence(situation, peer, theirs)

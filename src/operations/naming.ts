@@ -24,3 +24,6 @@ export const asideName = (machine: string, kind: 'rescue' | 'spare', epoch: numb
   `${machine}-${kind}-${epoch}`
 
 export const isSpare = (name: string): boolean => /-spare-\d+$/.test(name)
+
+/** The point that a clone in the keep is of. */
+export const pointIn = (clone: string): string | undefined => /-(p\d{8}-\d{6}-\d{3})$/.exec(clone)?.[1]

@@ -11,7 +11,7 @@ export function originsOf(
   situation: Situation,
   view: SiteView,
   area: Area,
-  point: Point | undefined,
+  point: Pick<Point, 'name'> | undefined,
   there: ReadonlySet<string> = new Set(),
 ): { readonly make: ReadonlyMap<string, Origin> } | Extract<Planned, { refused: unknown }> {
   const { stack } = situation

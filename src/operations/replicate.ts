@@ -367,7 +367,7 @@ function staying(situation: Situation, standby: SiteView, point: string): readon
 }
 
 /** The source keeps the newest snapshot, the parent of the next cycle; the standby keeps what its retention says. */
-function prune(situation: Situation, active: SiteView, standby: SiteView, point: string): readonly Step[] {
+export function prune(situation: Situation, active: SiteView, standby: SiteView, point: string): readonly Step[] {
   const stay = new Set([point, ...staying(situation, standby, point)])
   const sources = active.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
   const clones = standby.answer?.observed.areas.find((each) => each.area.kind === 'keep')?.instances ?? []

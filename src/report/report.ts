@@ -46,6 +46,8 @@ export type StepReport = {
 export type Numbers = {
   /** From the decision to the first good answer at a client's place. */
   readonly rto_ms: number | undefined
+  /** Of a move: from the first client cut off to the first good answer at a client's place. */
+  readonly outage_ms?: number | undefined
   /** Age of the launched point at the decision: the window in which writes may be lost. */
   readonly point_age_ms: number | undefined
   readonly point: Point | undefined
@@ -96,7 +98,7 @@ export function reportOf(events: readonly JournalEvent[]): Report {
     outcome: state.ended?.outcome ?? 'running',
     phases: phasesOf(steps),
     steps,
-    numbers: numbersOf(plan, state.done, decided, state.ended?.at, state.loss),
+    numbers: numbersOf(plan, steps, state.done, decided, state.ended?.at, state.loss),
     drill: plan.verb === 'drill' ? drillReport(plan, state) : undefined,
     touches: plan.touches,
     physical_devices_touched: 0,
@@ -128,17 +130,27 @@ function timesOf(
 }
 
 function phasesOf(steps: readonly StepReport[]): readonly PhaseReport[] {
-  return phases.flatMap((phase) => {
+  const found = phases.flatMap((phase) => {
     const ran = steps.filter((step) => step.phase === phase && step.from_ms !== undefined)
     if (ran.length === 0) return []
     const from_ms = Math.min(...ran.map((step) => step.from_ms ?? 0))
     const to_ms = Math.max(...ran.map((step) => (step.from_ms ?? 0) + (step.took_ms ?? 0)))
     return [{ phase, from_ms, to_ms }]
   })
+  return found.sort((a, b) => a.from_ms - b.from_ms)
+}
+
+/** From the first step that a client can feel. */
+function outage(steps: readonly StepReport[], answered: number): number | undefined {
+  const felt = steps.flatMap((step) =>
+    step.phase === 'withdraw' && step.from_ms !== undefined && !step.id.startsWith('claim') ? [step.from_ms] : [],
+  )
+  return felt.length === 0 ? undefined : answered - Math.min(...felt)
 }
 
 function numbersOf(
   plan: Plan,
+  steps: readonly StepReport[],
   done: ReadonlyMap<string, Readonly<Record<string, string | number | boolean>>>,
   decided: number,
   ended: string | undefined,
@@ -154,8 +166,10 @@ function numbersOf(
   const answers = found('check').map((each) => Date.parse(String(each.at)) - decided)
   const complete = found('complete')[0]
   const dns = found('dns')[0]
+  const moves = plan.verb === 'move' || plan.verb === 'failback'
   return {
-    rto_ms: plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
+    rto_ms: moves || plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
+    ...(moves && answers.length > 0 ? { outage_ms: outage(steps, Math.max(...answers)) } : {}),
     point_age_ms: plan.point === undefined ? undefined : decided - Date.parse(plan.point.taken_at),
     point: plan.point,
     pause_ms: complete === undefined ? undefined : Number(complete.pause_ms),

@@ -89,6 +89,11 @@ export function numberRows(report: Report): readonly (readonly [string, string])
       report.verb === 'deploy' ? 'first good answer' : 'RTO',
       `${formatDuration(n.rto_ms)} from the decision to the first good answer at the client`,
     ])
+  if (n.outage_ms !== undefined)
+    rows.push([
+      'outage',
+      `${formatDuration(n.outage_ms)} from the first client cut off to the first good answer at the client`,
+    ])
   if (n.point !== undefined && n.point_age_ms !== undefined)
     rows.push([
       'launched point',

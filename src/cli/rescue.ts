@@ -1,0 +1,65 @@
+import { Command } from 'commander'
+import { compareRescue, type RescueDifference } from '../lifeboat.ts'
+import type { RescueRequest } from '../operations/rescue.ts'
+import { exit } from './exit.ts'
+import { openLifeboat } from './open.ts'
+import { close, runVerb } from './run.ts'
+
+type Options = {
+  readonly epoch?: string
+  readonly stop?: boolean
+  readonly discard?: string
+  readonly json?: boolean
+}
+
+export function rescueCommand(): Command {
+  return new Command('rescue')
+    .description('start what was set aside of a site that lost its role, isolated, and say what only it holds')
+    .argument('<stack>', 'name of a stack')
+    .option('--epoch <number>', 'of several copies the one of this epoch (default: the newest)')
+    .option('--stop', 'remove the clone that was started; what was set aside stays')
+    .option('--discard <stack>', "let the copy go for good: the stack's name once more")
+    .option('--json', 'the report, or the difference, as JSON')
+    .action(async (stack: string, options: Options, command: Command) => {
+      const request: RescueRequest = {
+        do: options.discard !== undefined ? 'discard' : options.stop === true ? 'stop' : 'look',
+        epoch: options.epoch === undefined ? undefined : Number(options.epoch),
+        consent: options.discard,
+      }
+      const looks = request.do === 'look'
+      const json = options.json === true
+      await runVerb(command, { verb: 'rescue', stack, ...request }, { json: json && !looks })
+      if (!looks || process.exitCode !== exit.done) return
+      const lifeboat = openLifeboat(command)
+      try {
+        const found = await compareRescue(lifeboat, stack, request.epoch, lifeboat.clock.now())
+        if ('refused' in found) console.error(found.refused.map((each) => each.what).join('\n'))
+        else console.log(json ? JSON.stringify(found, undefined, 2) : differenceText(found))
+      } finally {
+        await close(lifeboat)
+      }
+    })
+}
+
+function differenceText(found: RescueDifference): string {
+  const lines = [`  the copy of epoch ${found.epoch} runs at ${found.site}, connected to nothing:`]
+  for (const machine of found.machines) lines.push(`    incus exec --project ${found.project} ${machine} -- bash`)
+  if (found.only_here === undefined)
+    lines.push('  what only it holds is not known: the stack file names no protect.records')
+  else {
+    lines.push(
+      `  ${found.held} records; ${found.only_here.length} of them are not at ${found.active}, where the stack is active`,
+    )
+    for (const record of found.only_here.slice(0, shown)) lines.push(`    ${record}`)
+    if (found.only_here.length > shown)
+      lines.push(`    ... and ${found.only_here.length - shown} more (--json has all)`)
+  }
+  lines.push(
+    `  when you have seen enough: lifeboat rescue ${found.stack} --stop`,
+    `  to let the copy go for good: lifeboat rescue ${found.stack} --discard ${found.stack}`,
+    '',
+  )
+  return lines.join('\n')
+}
+
+const shown = 20
