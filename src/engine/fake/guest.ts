@@ -95,11 +95,22 @@ function behind(context: ExecContext, probe: string): readonly FakeInstance[] {
   const instances = [...(context.site.area(context.ref.area)?.instances.values() ?? [])]
   const address = /^\w+:\/\/([^:/]+)/.exec(probe)?.[1] ?? ''
   const reservations = instances
-    .flatMap((each) => [...each.files.values()])
-    .flatMap((file) => file.content.toString().split('\n'))
-    .filter((line) => line.startsWith('dhcp-host=') && line.split(/[=,]/).includes(address))
+    .flatMap((each) => reservationsIn(each.files))
+    .filter((line) => line.split(/[=,]/).includes(address))
   const reserved = instances.filter((each) =>
     each.object.nics.some((nic) => reservations.some((line) => line.includes(nic.mac))),
   )
   return reserved.length > 0 ? reserved : instances.filter((each) => each.power === 'running')
+}
+
+/** Files are never changed in place: what was once read of them holds. */
+const readBefore = new WeakMap<FakeInstance['files'], readonly string[]>()
+
+function reservationsIn(files: FakeInstance['files']): readonly string[] {
+  const known = readBefore.get(files)
+  if (known !== undefined) return known
+  const lines = [...files.values()].flatMap((file) => file.content.toString().split('\n'))
+  const found = lines.filter((line) => line.startsWith('dhcp-host='))
+  readBefore.set(files, found)
+  return found
 }

@@ -4,7 +4,7 @@ import { Crash } from '../../src/engine/fake/faults.ts'
 import { fold } from '../../src/execute/journal.ts'
 import { plan, type Request, resume, run, unwindOperation } from '../../src/lifeboat.ts'
 import type { Rig } from './rig.ts'
-import { lasting, scenes } from './scenes.ts'
+import { lasting, type Scene } from './scenes.ts'
 
 /** These look, before there is a plan. */
 const planning: ReadonlySet<EngineCall> = new Set(['observe', 'survey', 'stacks'])
@@ -16,7 +16,7 @@ const goals = new Map<string, string>()
  * had happened, or everything taken back, or stuck and then resumed. The places come from a run without faults, so a new
  * step cannot be forgotten.
  */
-for (const scene of scenes) {
+export async function breakEveryCall(scene: Scene): Promise<void> {
   const places = await placesOf(scene)
 
   describe(`${scene.name}: ${places.length} calls`, () => {
@@ -74,7 +74,6 @@ for (const scene of scenes) {
   })
 }
 
-type Scene = (typeof scenes)[number]
 type Place = { readonly site: string; readonly call: EngineCall; readonly nth: number }
 
 async function placesOf(scene: Scene): Promise<readonly Place[]> {
