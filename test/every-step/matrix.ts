@@ -26,7 +26,7 @@ export async function breakEveryCall(scene: Scene): Promise<void> {
 
     describe.each(['fail-before', 'fail-after', 'lose-answer', 'hang'] as const)('%s', (kind) => {
       it.each(places)('$site $call $nth', async (place) => {
-        const before = await scene.prepare()
+        const before = await prepared(scene)
         const goal = await goalOf(scene)
         const start = await before.state()
         before.world.faults.at(place, kind)
@@ -76,8 +76,17 @@ export async function breakEveryCall(scene: Scene): Promise<void> {
 
 type Place = { readonly site: string; readonly call: EngineCall; readonly nth: number }
 
+const worlds = new Map<string, Promise<Rig>>()
+
+/** The world that a scene starts from is made once. */
+async function prepared(scene: Scene): Promise<Rig> {
+  const world = worlds.get(scene.name) ?? scene.prepare()
+  worlds.set(scene.name, world)
+  return (await world).copy()
+}
+
 async function placesOf(scene: Scene): Promise<readonly Place[]> {
-  const reference = await scene.prepare()
+  const reference = await prepared(scene)
   const from = reference.world.calls.length
   expect(await attempt(reference, scene.request)).toBe('done')
   const counts = new Map<string, number>()
@@ -93,7 +102,7 @@ async function placesOf(scene: Scene): Promise<readonly Place[]> {
 async function goalOf(scene: Scene): Promise<string> {
   const known = goals.get(scene.name)
   if (known !== undefined) return known
-  const reference = await scene.prepare()
+  const reference = await prepared(scene)
   expect(await attempt(reference, scene.request)).toBe('done')
   const goal = await reference.state()
   goals.set(scene.name, goal)
@@ -128,7 +137,7 @@ async function settle(
 
 async function crashed(scene: Scene, place: Place, when: 'before' | 'inside' | 'after') {
   const goal = await goalOf(scene)
-  const broken = await scene.prepare()
+  const broken = await prepared(scene)
   const start = await broken.state()
   broken.world.faults.at(place, 'crash', { when })
   await expect(attempt(broken, scene.request)).rejects.toThrow(Crash)

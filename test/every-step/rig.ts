@@ -20,6 +20,8 @@ export type Rig = {
   /** A controller as it is now; after a crash ask for another one. */
   controller(journals?: Journals): Lifeboat
   readonly journals: Journals
+  /** The same again, which goes its own way. */
+  copy(): Rig
   /** All that an outside observer could see, with times and versions left out. */
   state(): Promise<string>
 }
@@ -27,10 +29,12 @@ export type Rig = {
 export type Journals = Map<string, JournalEvent[]>
 
 export function rig(seed = 1): Rig {
-  const world = fakeWorld({ seed })
-  const dns = new Map<string, string>()
-  const journals: Journals = new Map()
+  return rigOver(fakeWorld({ seed }), new Map(), new Map())
+}
+
+function rigOver(world: FakeWorld, dns: Map<string, string>, journals: Journals): Rig {
   return {
+    copy: () => rigOver(world.copy(), new Map(dns), new Map(journals)),
     world,
     dns,
     journals,

@@ -30,6 +30,26 @@ export class FakeSite {
     this.index = index
   }
 
+  /** Becomes what another site is now; what happens to either later is its own. */
+  takeOver(other: FakeSite): void {
+    for (const [label, { area, networks, instances }] of other.areas) {
+      const copies = [...instances].map(([name, each]) => [name, copyOf(each)] as const)
+      this.areas.set(label, { area, networks: new Map(networks), instances: new Map(copies) })
+    }
+    for (const [stack, claim] of other.claims) this.claims.set(stack, claim)
+    for (const [alias, fingerprint] of other.images) this.images.set(alias, fingerprint)
+    for (const [name, behaviour] of other.behaviours) this.behaviours.set(name, behaviour)
+    for (const [key, address] of other.leases) this.leases.set(key, address)
+    this.execHandlers.push(...other.execHandlers)
+    this.powered = other.powered
+    this.boots = other.boots
+    this.outside = other.outside
+    this.servicesNetwork = other.servicesNetwork
+    this.total_bytes = other.total_bytes
+    this.clock_ahead_ms = other.clock_ahead_ms
+    this.nextId = other.nextId
+  }
+
   /** Answers commands in guests. Handlers are asked newest first; `undefined` leaves it to the next, the last is the default guest. */
   onExec(handler: ExecHandler): void {
     this.execHandlers.unshift(handler)
@@ -168,6 +188,11 @@ export class FakeSite {
       }
     }
   }
+}
+
+function copyOf(instance: FakeInstance): FakeInstance {
+  const snapshots = [...instance.snapshots].map(([name, each]) => [name, { ...each }] as const)
+  return { ...instance, snapshots: new Map(snapshots), console: [...instance.console] }
 }
 
 export type FakeArea = {

@@ -38,6 +38,8 @@ export interface FakeWorld {
   readonly calls: readonly FakeCall[]
   /** Kills the controller now: its handles throw `Crash`. */
   crash(): void
+  /** Another world that is as this one is now, with a clock and faults of its own. Nothing may be going on. */
+  copy(): FakeWorld
 }
 
 export type FakeCall = {
@@ -103,6 +105,12 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
     faults,
     calls,
     crash,
+    copy() {
+      const other = fakeWorld({ ...options, clock: virtualClock(clock.now()) })
+      for (const [name, each] of sites) other.site(name).takeOver(each)
+      for (const pair of cuts) other.cut(...(pair.split(' ') as [string, string]))
+      return other
+    },
   }
 }
 
