@@ -31,6 +31,7 @@ test('a journal is one line: when, what, how it ended, how long it took, from th
       decided_at: '2026-11-22T19:46:58.388Z',
       took_ms: 4_930,
       rto_ms: 4_892,
+      outage_ms: undefined,
       point: undefined,
       failed: 0,
     },

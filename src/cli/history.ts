@@ -23,6 +23,8 @@ export function historyCommand(): Command {
 export type HistoryEntry = Pick<Report, 'operation' | 'verb' | 'stack' | 'outcome' | 'by' | 'decided_at'> & {
   readonly took_ms: number | undefined
   readonly rto_ms: number | undefined
+  /** Of a move: from the first client cut off to the first good answer. */
+  readonly outage_ms: number | undefined
   /** The point that the operation made or launched. */
   readonly point: string | undefined
   /** Steps that failed, whether the operation went on or not. */
@@ -39,14 +41,14 @@ export function historyOf(store: Store): readonly HistoryEntry[] {
 
 export function historyText(entries: readonly HistoryEntry[]): string {
   return table(
-    ['WHEN (UTC)', 'VERB', 'STACK', 'OUTCOME', 'TOOK', 'RTO', 'POINT', 'OPERATION'],
+    ['WHEN (UTC)', 'VERB', 'STACK', 'OUTCOME', 'TOOK', 'RTO/OUTAGE', 'POINT', 'OPERATION'],
     entries.map((each) => [
       each.decided_at.slice(0, 19).replace('T', ' '),
       each.verb,
       each.stack,
       `${each.outcome === 'running' ? 'not ended' : each.outcome}${each.failed === 0 ? '' : `, ${each.failed} failed`}`,
       duration(each.took_ms),
-      duration(each.rto_ms),
+      duration(each.rto_ms ?? each.outage_ms),
       each.point ?? '-',
       each.operation,
     ]),
@@ -75,6 +77,7 @@ function entryOf({
     decided_at,
     took_ms: numbers.took_ms,
     rto_ms: numbers.rto_ms,
+    outage_ms: numbers.outage_ms,
     point: numbers.point?.name ?? made,
     failed: failures.length,
   }
