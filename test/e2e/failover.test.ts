@@ -174,11 +174,19 @@ async function insides(site: SiteName) {
       const legs = Object.entries(each.state.network ?? {})
         .filter(([name]) => !['lo', 'outside', 'services'].includes(name))
         .map(([name, { hwaddr }]) => [name, { hwaddr, addresses: [...addressesOf(each, name)].sort() }] as const)
-      const said = await inside(site, each.name, 'hostname')
-      if (said.exit !== 0) throw new Error(`${each.name} at ${site} did not tell its name: ${said.stderr}`)
-      const hostname = said.stdout.trim()
+      const hostname = await nameOf(site, each.name)
       return [each.name, { hostname, legs: Object.fromEntries(legs.sort(([a], [b]) => a.localeCompare(b))) }] as const
     }),
   )
   return Object.fromEntries(found.sort(([a], [b]) => a.localeCompare(b)))
+}
+
+/** As its own kernel has it. An empty answer is asked for again: a command that ends at once can lose its output. */
+async function nameOf(site: SiteName, instance: string): Promise<string> {
+  let name = ''
+  await eventually(`${instance} at ${site} tells its name`, 10_000, async () => {
+    name = (await inside(site, instance, 'hostname')).stdout.trim()
+    return name !== ''
+  })
+  return name
 }

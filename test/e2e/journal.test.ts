@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -7,10 +5,9 @@ import { eventually, lifeboat, ordersHeld, stackFile, startCustomers, verb } fro
 import { killSite, labPaths, up } from '../../lab/lab.ts'
 import type { Report } from '../../src/report/report.ts'
 import type { Claim } from '../../src/state/objects.ts'
-import { claimsAt, emptyStage, instances, marked, removeShop, statusAtClient } from './stage.ts'
+import { claimsAt, emptyStage, instances, marked, removeShop, startLifeboat, statusAtClient } from './stage.ts'
 
 /** The program is killed at work; what it wrote down is enough to go on, or to take everything back. */
-const program = join(import.meta.dirname, '../../lifeboat')
 let ca: string
 
 beforeAll(async () => {
@@ -77,12 +74,9 @@ test('killed in the middle of a failover, after its claim: it cannot be aborted,
 /** Starts a command and ends it by SIGKILL, with all that it started, as soon as the world has come so far. */
 async function killedWhen(argv: readonly string[], soFar: () => Promise<boolean>): Promise<string> {
   const before = operations()
-  // A group of its own, so that the signal goes to nobody else.
-  const child = spawn(program, ['--sites', labPaths.sites, ...argv], { detached: true, stdio: 'ignore' })
-  const ended = once(child, 'exit')
+  const running = startLifeboat(argv)
   await eventually(`${argv[0]} has come so far`, 30_000, soFar)
-  process.kill(-child.pid!, 'SIGKILL')
-  expect(await ended, `${argv[0]} had not ended before`).toEqual([null, 'SIGKILL'])
+  expect(await running.kill(), `${argv[0]} had not ended before`).toEqual([null, 'SIGKILL'])
   const made = operations().filter((operation) => !before.includes(operation))
   expect(made).toHaveLength(1)
   return made[0]!

@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { lifeboat, prepareShop } from '../../lab/demo/story.ts'
-import { exec, slowWan, up } from '../../lab/lab.ts'
+import { exec, labPaths, slowWan, up } from '../../lab/lab.ts'
 import type { Ran } from '../../lab/run.ts'
 import { type SiteName, topology } from '../../lab/topology.ts'
 
@@ -19,6 +22,20 @@ export async function removeShop(): Promise<void> {
   const ran = await lifeboat(['destroy', 'shop', '--consent', 'shop'])
   if (ran.exit === 0 || ran.stderr.includes('no site that answers knows a stack')) return
   throw new Error(`destroy ended with ${ran.exit}:\n${ran.stdout}${ran.stderr}`)
+}
+
+/** A command of the product that is ended by SIGKILL, with all that it started; `kill` answers how it ended. */
+export function startLifeboat(argv: readonly string[]): { kill(): Promise<readonly unknown[]> } {
+  const program = join(import.meta.dirname, '../../lifeboat')
+  // A group of its own, so that the signal goes to nobody else.
+  const child = spawn(program, ['--sites', labPaths.sites, ...argv], { detached: true, stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  return {
+    kill: () => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+      return ended
+    },
+  }
 }
 
 /** Runs a shell command inside a machine or an appliance; its exit status is a result. */
