@@ -176,15 +176,21 @@ export async function status(
   return 'refused' in situation ? situation : statusOf(situation)
 }
 
+export type PointsAt = {
+  readonly site: string
+  readonly list: readonly Point[]
+  readonly silence?: string
+  /** Of the whole site: points share what they have in common, so no engine can tell cheaply what one of them takes. */
+  readonly pool?: { readonly name: string; readonly free_bytes: number; readonly total_bytes: number }
+}
+
 /** Complete points of a stack at every site that has any. A site that does not answer may have some: its silence is told. */
-export async function points(
-  lifeboat: Lifeboat,
-  stack: string,
-): Promise<readonly { readonly site: string; readonly list: readonly Point[]; readonly silence?: string }[]> {
+export async function points(lifeboat: Lifeboat, stack: string): Promise<readonly PointsAt[]> {
   const found = await Promise.all(
     [...lifeboat.engines].map(async ([site, engine]) => {
       try {
-        return { site, list: (await engine.readClaim(stack))?.claim.points ?? [] }
+        const [claimed, { pool }] = await Promise.all([engine.readClaim(stack), engine.survey()])
+        return { site, list: claimed?.claim.points ?? [], pool }
       } catch (error) {
         if (error instanceof EngineError) return { site, list: [], silence: error.message }
         throw error

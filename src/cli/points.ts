@@ -17,12 +17,17 @@ export function pointsCommand(): Command {
           console.log(JSON.stringify(found, undefined, 2))
           return
         }
-        for (const { site, list, silence } of found) {
+        for (const { site, list, silence, pool } of found) {
           if (silence !== undefined) {
             console.log(`${site}: unknown (${silence})`)
             continue
           }
-          console.log(`${site}: ${list.length} complete points`)
+          const received = formatBytes(list.reduce((sum, point) => sum + point.sent_bytes, 0))
+          const space =
+            pool === undefined
+              ? ''
+              : `; pool ${pool.name}: ${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} free`
+          console.log(`${site}: ${list.length} complete points, ${received} received for them${space}`)
           for (const point of list) {
             const age = formatDuration(Date.now() - Date.parse(point.taken_at))
             const how = point.incremental ? 'incremental' : 'whole'

@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 
 /** What holds at each place: how to reach its engine, its networks, its central services. Made from `sites.yaml`. */
@@ -58,7 +58,7 @@ const Access = z.union(
   [
     z.strictObject({ socket: z.string(), 'server-certificate': z.string().optional() }),
     z.strictObject({
-      url: z.url({ protocol: /^https$/ }),
+      url: z.url({ protocol: /^https$/, error: 'needs an address such as https://172.16.1.2:8443' }),
       'client-certificate': z.string(),
       'client-key': z.string(),
       'server-certificate': z.string(),
@@ -122,14 +122,23 @@ export function parseSites(text: string): {
   const parsed = SitesSchema.safeParse(doc.toJS({ maxAliasCount: 10 }))
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => {
-      const node = doc.getIn(issue.path.slice(0, Math.max(issue.path.length, 0)) as string[], true) ?? doc.contents
-      const range = (node as { range?: [number, number, number] } | null)?.range
-      const at = lines.linePos(range?.[0] ?? 0)
-      return { line: at.line, column: at.col, what: `${issue.path.join('.')}: ${issue.message}` }
+      const at = lines.linePos(placeOf(doc, issue.path as readonly string[]))
+      const why = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
+      return { line: at.line, column: at.col, what: `${issue.path.join('.')}: ${why}` }
     })
     return { sites: undefined, problems }
   }
   return { sites: resolve(parsed.data), problems: [] }
+}
+
+/** Where a value is, or what it is missing in. */
+function placeOf(doc: Document, path: readonly string[]): number {
+  for (let length = path.length; length >= 0; length--) {
+    const node = length === 0 ? doc.contents : doc.getIn(path.slice(0, length), true)
+    const range = (node as { readonly range?: readonly number[] } | null | undefined)?.range
+    if (range?.[0] !== undefined) return range[0]
+  }
+  return 0
 }
 
 function resolve(file: z.output<typeof SitesSchema>): Sites {

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { parseSites } from './sites.ts'
+
+const good = `lifeboat-sites: 1
+sites:
+  east:
+    incus: { socket: /run/incus/unix.socket }
+    outside: { bridge: outside }
+    services: { ldap: 10.101.0.10 }
+    dns: { server: 192.0.2.54, zone: example.com, key: { name: lifeboat, file: pki/tsig.key } }
+  west:
+    incus: { url: https://172.16.2.2:8443, client-certificate: c.crt, client-key: c.key, server-certificate: w.crt }
+    replication-url: https://172.16.0.2:8443
+    pool: fast
+    outside: { bridge: br0 }
+    services-network: { bridge: br1 }
+clients:
+  client: { run: [ssh, client], resolver: 192.0.2.53 }
+`
+
+test('a site file, with what a reader would have guessed filled in', () => {
+  const { sites, problems } = parseSites(good)
+  expect(problems).toEqual([])
+  expect(sites?.sites.map((site) => [site.name, site.pool, site.engine.by])).toEqual([
+    ['east', 'default', 'socket'],
+    ['west', 'fast', 'https'],
+  ])
+  expect(sites?.sites[0]?.dns).toMatchObject({ port: 53, key: { algorithm: 'hmac-sha256' } })
+  expect(sites?.sites[1]).toMatchObject({ services: {}, services_bridge: 'br1', dns: undefined })
+  expect(sites?.clients).toEqual([{ name: 'client', run: ['ssh', 'client'], resolver: '192.0.2.53', ca: undefined }])
+})
+
+test.each([
+  ['a bad address', good.replace('10.101.0.10', '10.101.0'), 6, 'sites.east.services.ldap'],
+  [
+    'plain HTTP',
+    good.replace('https://172.16.2.2', 'http://172.16.2.2'),
+    9,
+    'sites.west.incus.url: needs an address such as https://',
+  ],
+  ['a missing key', good.replace('    outside: { bridge: br0 }\n', ''), 9, 'sites.west.outside'],
+  ['an unknown key', good.replace('pool:', 'pol:'), 9, 'pol'],
+  ['another version', good.replace('lifeboat-sites: 1', 'lifeboat-sites: 2'), 1, 'lifeboat-sites'],
+  ['a name that is none', good.replace('west:', 'West Side:'), undefined, 'a site name is a DNS label'],
+  ['no YAML', 'sites: [', undefined, ''],
+] as const)('%s is told with its place', (_, text, line, what) => {
+  const { sites, problems } = parseSites(text)
+  expect(sites).toBeUndefined()
+  expect(problems.map((each) => each.what).join('\n')).toContain(what)
+  expect(problems[0]?.line).toBeGreaterThan(0)
+  if (line !== undefined) expect(problems.map((each) => each.line)).toContain(line)
+})
+
+test('all problems are told at once', () => {
+  const { problems } = parseSites(good.replace('10.101.0.10', 'x').replace('192.0.2.54', 'y'))
+  expect(problems).toHaveLength(2)
+})
