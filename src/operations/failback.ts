@@ -1,4 +1,5 @@
 import { type Planned, refuse } from '../plan/plan.ts'
+import { leftovers } from './leftovers.ts'
 import { planMove, replicated } from './move.ts'
 import { planReplicate } from './replicate.ts'
 import { lostSite, planReprotect } from './reprotect.ts'
@@ -30,12 +31,9 @@ export function planFailback(situation: Situation): Planned {
       `${name} is active at ${found.active.site.name}, and its home ${home.site.name} is not beside it`,
       `lifeboat status ${name} shows what each site is`,
     )
-  const reprotected = planReprotect(situation)
-  if ('refused' in reprotected || reprotected.plan.steps.length > 0) return reprotected
-  const following =
-    claim !== undefined &&
-    claim.epoch === epochOf(found.active) &&
-    claim.definition?.digest === situation.definition.digest
-  if (!following || !replicated(home)) return planReplicate(situation)
+  const follows = claim?.role === 'standby' && claim.epoch === epochOf(found.active)
+  if (!follows || leftovers(situation, home).lived.length > 0) return planReprotect(situation)
+  const following = claim.definition?.digest === situation.definition.digest
+  if (!following || !replicated(situation, home)) return planReplicate(situation)
   return planMove(situation, { to: home.site.name }, 'failback')
 }

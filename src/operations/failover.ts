@@ -7,6 +7,7 @@ import { launch, start, statefulOf, withoutMissing } from './launch.ts'
 import { leftovers } from './leftovers.ts'
 import { stackArea } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
+import { resumePaused } from './paused.ts'
 import { type SiteView, type Situation, viewOf } from './situation.ts'
 import { isError, lacks } from './survey.ts'
 
@@ -116,7 +117,7 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
   const origins = originsOf(situation, view, area, point, new Set(there.keys()))
   if ('refused' in origins) return origins
   const starts = view.compiled.instances
-    .filter((instance) => there.has(instance.name) && there.get(instance.name) !== 'running')
+    .filter((instance) => there.has(instance.name) && there.get(instance.name) === 'stopped')
     .flatMap((instance) => start(view, area, instance))
   const peer = claim.peer === undefined ? undefined : viewOf(situation, claim.peer)
   const theirs = peer?.answer?.observed.claim
@@ -132,6 +133,7 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
       summary: `${situation.stack.name} is active at ${view.site.name} under epoch ${claim.epoch}: bring up what is missing (${[...origins.make.keys(), ...starts.map((each) => each.id)].join(' ') || 'nothing'})`,
       steps: withoutMissing([
         ...(fenced?.steps ?? []),
+        ...resumePaused(view, situation.stack.name),
         ...launch({ view, area, make: origins.make, after: fenced?.before ?? [] }),
         ...starts,
         ...ingress(situation, view, area, false),

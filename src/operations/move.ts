@@ -8,7 +8,7 @@ import { leftovers } from './leftovers.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, stackArea } from './naming.ts'
 import { originsOf } from './origins.ts'
 import { resumePaused } from './paused.ts'
-import { cycle, prepare, prune } from './replicate.ts'
+import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
 import { epochOf, type SiteView, type Situation, viewOf } from './situation.ts'
 import { isError, lacks } from './survey.ts'
@@ -403,7 +403,7 @@ function finish(situation: Situation, target: SiteView, claim: Claim, verb: 'mov
       ? []
       : orderly
         ? theOtherWay(situation, { ...request, source, handed: left.epoch })
-        : left.role === 'standby' && left.epoch === claim.epoch && !replicated(source)
+        : left.role === 'standby' && left.epoch === claim.epoch && !replicated(situation, source)
           ? theOtherWay(situation, { ...request, source, handed: undefined })
           : []
   return {
@@ -416,10 +416,11 @@ function finish(situation: Situation, target: SiteView, claim: Claim, verb: 'mov
   }
 }
 
-/** Whether the first cycle to a new standby came to its end. */
-export function replicated(view: SiteView): boolean {
-  const replicas = new Set(instancesIn(view, 'replica').map((each) => each.object.name))
+/** Whether the first cycle to a new standby came to its end, and left nothing out. */
+export function replicated(situation: Situation, view: SiteView): boolean {
+  const held = new Map(instancesIn(view, 'replica').map((each) => [each.object.name, each.object.digest]))
+  const prepared = preparedObjects(situation, view).every(({ object }) => held.get(object.name) === object.digest)
   const spares = instancesIn(view, 'keep').some((each) => isSpare(each.object.name))
   const [newest] = view.answer?.observed.claim?.claim.points ?? []
-  return !spares && newest !== undefined && statefulOf(view).every((machine) => replicas.has(machine.name))
+  return prepared && !spares && newest !== undefined && statefulOf(view).every((machine) => held.has(machine.name))
 }

@@ -16,6 +16,10 @@ export type Scene = {
 const deploy = { verb: 'deploy', file: stackFile, site: 'east', remove: [] } as const satisfies Request
 const replicate: Request = { verb: 'replicate', stack: 'shop' }
 const failover: Request = { verb: 'failover', stack: 'shop', to: undefined, point: undefined, down: ['east'] }
+const move: Request = { verb: 'move', stack: 'shop', to: 'west' }
+const guard: Request = { verb: 'guard', stack: 'shop' }
+const reprotect: Request = { verb: 'reprotect', stack: 'shop' }
+const failback: Request = { verb: 'failback', stack: 'shop' }
 const drill: Request = { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false }
 
 export const scenes: readonly Scene[] = [
@@ -38,6 +42,10 @@ export const scenes: readonly Scene[] = [
     },
   },
   { name: 'failover, site fenced', request: failover, prepare: () => after(deploy, replicate) },
+  { name: 'move', request: move, prepare: () => after(deploy, replicate) },
+  { name: 'guard, a lost site is back', request: guard, prepare: () => lostAndBack() },
+  { name: 'reprotect, a lost site is back', request: reprotect, prepare: () => lostAndBack() },
+  { name: 'failback', request: failback, prepare: () => lostAndBack(reprotect, replicate) },
   { name: 'drill', request: drill, prepare: () => bubbly(deploy, replicate) },
   {
     name: 'destroy',
@@ -56,6 +64,11 @@ export const lasting = (scene: Scene, state: string): string =>
 
 export async function after(...requests: readonly Request[]): Promise<Rig> {
   const on = rig()
+  await go(on, ...requests)
+  return on
+}
+
+async function go(on: Rig, ...requests: readonly Request[]): Promise<void> {
   for (const request of requests) {
     const controller = on.controller()
     const planned = await plan(controller, request, on.world.clock.now())
@@ -65,6 +78,15 @@ export async function after(...requests: readonly Request[]): Promise<Rig> {
       throw new Error(`${request.verb}: ${ran.outcome}: ${JSON.stringify(ran.report.failures)}`)
     on.journals.clear()
   }
+}
+
+/** East went on running where nobody could see it while west took over; now it is seen again. */
+async function lostAndBack(...more: readonly Request[]): Promise<Rig> {
+  const on = await after(deploy, replicate)
+  on.world.isolate('east')
+  await go(on, failover)
+  on.world.rejoin('east')
+  await go(on, ...more)
   return on
 }
 
