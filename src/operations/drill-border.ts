@@ -49,17 +49,25 @@ export function borderSteps(view: SiteView, area: Area, border: Border): readonl
       { after: [`make ${name}`] },
     ),
     step(
+      'build',
+      site,
+      `cut legs of ${name}`,
+      { do: 'cut-legs', instance: ref, cut: true },
+      'a kernel speaks before a filter is loaded: nobody is to hear it',
+      { after: [`configure ${name}`] },
+    ),
+    step(
       'start',
       site,
       `start ${name}`,
       { do: 'power', instance: ref, verb: 'start', within_s: 30 },
-      border.site_leg ? 'one leg leads out, for the allowed services' : 'no leg leads out',
-      { after: [`configure ${name}`], undo: [{ do: 'power', instance: ref, verb: 'kill', within_s: 30 }] },
+      'gateway, DHCP, DNS and client of the bubble',
+      { after: [`cut legs of ${name}`], undo: [{ do: 'power', instance: ref, verb: 'kill', within_s: 30 }] },
     ),
     step(
       'ready',
       site,
-      `ready ${name}`,
+      `filter of ${name}`,
       {
         do: 'ready',
         from: ref,
@@ -67,8 +75,16 @@ export function borderSteps(view: SiteView, area: Area, border: Border): readonl
         probes: [{ by: 'tcp', from: name, url: 'tcp://127.0.0.1:53' }],
         within_s: 30,
       },
-      'answers DHCP and DNS in the bubble',
+      'its filter was loaded before its DNS server was',
       { after: [`start ${name}`] },
+    ),
+    step(
+      'ready',
+      site,
+      `ready ${name}`,
+      { do: 'cut-legs', instance: ref, cut: false },
+      border.site_leg ? 'one leg leads out, for the allowed services' : 'no leg leads out',
+      { after: [`filter of ${name}`] },
     ),
   ]
 }
