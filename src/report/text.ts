@@ -96,8 +96,8 @@ export function numberRows(report: Report): readonly (readonly [string, string])
     ])
   if (n.point !== undefined && n.point_age_ms !== undefined)
     rows.push([
-      'launched point',
-      `${n.point.name}, ${formatDuration(n.point_age_ms)} old at the decision: the window of loss`,
+      report.verb === 'drill' ? 'drilled point' : 'launched point',
+      `${n.point.name}, ${formatDuration(n.point_age_ms)} old at the decision${report.verb === 'drill' ? '' : ': the window of loss'}`,
     ])
   if (n.loss !== undefined) rows.push(['measured loss', lossWords(n.loss)])
   else if (report.verb === 'failover')
