@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { lifeboat, prepareShop } from '../../lab/demo/story.ts'
 import { exec, labPaths, slowWan, up } from '../../lab/lab.ts'
@@ -15,6 +16,8 @@ export async function emptyStage(): Promise<{ readonly ca: string }> {
   await slowWan(topology.wan_rate)
   const shop = await prepareShop()
   await removeShop()
+  // What an earlier shop told its customers says nothing about the next.
+  rmSync(join(labPaths.run, 'orders.jsonl'), { force: true })
   return shop
 }
 
