@@ -62,6 +62,8 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.clone(action.from, action.target)
       return {}
     case 'power':
+      if (action.verb === 'start' && action.instance.area.kind === 'stack')
+        await mustBeActive(engine, action.instance.area.stack)
       await engine.power(action.instance, action.verb, action.within_s)
       return {}
     case 'cut-legs':
@@ -209,6 +211,21 @@ async function complete(action: Extract<Action, { do: 'complete' }>, context: Pe
     sent_bytes: point.sent_bytes,
     incremental: point.incremental,
   }
+}
+
+/**
+ * Nothing of a stack is started at a site that is not active for it, whatever the plan says: a journal may be resumed long
+ * after somebody else has taken over.
+ */
+async function mustBeActive(engine: Engine, stack: string): Promise<void> {
+  const claim = (await engine.readClaim(stack))?.claim
+  if (claim?.role === 'active') return
+  throw new EngineError(
+    'conflict',
+    engine.site,
+    'start',
+    `${engine.site} is ${claim === undefined ? 'nothing' : `${claim.role} under epoch ${claim.epoch}`} for ${stack}: nothing is started there`,
+  )
 }
 
 /** A site whose role has changed meanwhile may be living on the point: then it stays. */

@@ -1,8 +1,8 @@
 import type { CompiledInstance } from '../compile/compiled.ts'
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
-import type { Claim, InstanceRef, ObservedInstance } from '../state/objects.ts'
-import { ingress, notTested, touchPoints } from './ingress.ts'
+import type { Area, Claim, Claimed, InstanceRef, ObservedInstance } from '../state/objects.ts'
+import { ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
@@ -24,7 +24,8 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   const findings = lacks(situation, view)
   if (findings.some(isError)) return { refused: findings }
   const claim = view.answer?.observed.claim
-  if (claim !== undefined && claim.claim.role !== 'active') {
+  const back = claim === undefined ? undefined : takeBack(situation, view, claim)
+  if (claim !== undefined && claim.claim.role !== 'active' && back === undefined) {
     return refuse(
       `${view.site.name} is ${claim.claim.role} for ${situation.stack.name} (epoch ${claim.claim.epoch}), not active`,
       claim.claim.peer === undefined ? undefined : `deploy at ${claim.claim.peer}, or fail over first`,
@@ -68,7 +69,9 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
           },
         ),
       ]
-    : []
+    : back === undefined
+      ? []
+      : [back, ...reconnect(view, area, [...seen.keys()], back.id)]
   const removals = gone.flatMap((each) =>
     removal(site, { area, name: each.object.name }, 'no longer in the stack file'),
   )
@@ -79,7 +82,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   )
   const restarts = changes.flatMap((change) =>
     change.kind === 'reconfigure' || change.kind === 'start'
-      ? start(view, area, change.instance, ...change.before.map((each) => each.id))
+      ? start(view, area, change.instance, ...change.before.map((each) => each.id), ...opening.map((each) => each.id))
       : [],
   )
   const untouched = changes.every((change) => change.kind === 'same') && gone.length === 0
@@ -120,6 +123,47 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       findings: findingsAll,
     },
   }
+}
+
+/**
+ * A move that was given up in the middle, without its journal: the site gave up its claim and nobody took it. Where both
+ * sites answer and say so, deploying there again takes the claim back.
+ */
+function takeBack(situation: Situation, view: SiteView, claimed: Claimed): Step | undefined {
+  const { claim } = claimed
+  const heir = claim.handed === undefined ? undefined : viewOf(situation, claim.handed.to)
+  const theirs = heir?.answer?.observed.claim?.claim
+  if (claim.role !== 'stale' || theirs === undefined || theirs.role !== 'standby' || theirs.epoch !== claim.epoch)
+    return undefined
+  const next: Claim = {
+    ...claim,
+    role: 'active',
+    handed: undefined,
+    decided: {
+      by: situation.by,
+      at: situation.now.toISOString(),
+      why: `taken back, as ${heir?.site.name ?? 'nobody'} did not take it`,
+    },
+  }
+  return step('claim', view.site.name, 'claim', { do: 'claim', expect: claimed.version, next }, next.decided.why, {
+    undo: [{ do: 'restore-claim', written: next, before: claim }],
+  })
+}
+
+/** The hand-over cut it off from its clients. */
+function reconnect(view: SiteView, area: Area, there: readonly string[], after: string): readonly Step[] {
+  return [...new Set(outsideLegs(view).map((each) => each.appliance))]
+    .filter((name) => there.includes(name))
+    .map((name) =>
+      step(
+        'claim',
+        view.site.name,
+        `reconnect ${name}`,
+        { do: 'cut-legs', instance: { area, name }, cut: false },
+        'it was cut off for a move',
+        { after: [after], undo: [{ do: 'cut-legs', instance: { area, name }, cut: true }] },
+      ),
+    )
 }
 
 function siteFor(situation: Situation, asked: string | undefined): SiteView | { readonly refused: readonly Finding[] } {
