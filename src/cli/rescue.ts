@@ -1,9 +1,9 @@
 import { Command } from 'commander'
-import { compareRescue, type RescueDifference } from '../lifeboat.ts'
+import { compareRescue, plan, type RescueDifference, run } from '../lifeboat.ts'
 import type { RescueRequest } from '../operations/rescue.ts'
-import { exit } from './exit.ts'
 import { openLifeboat } from './open.ts'
-import { close, runVerb } from './run.ts'
+import { progress } from './progress.ts'
+import { close, runVerb, showRan, showRefusal } from './run.ts'
 
 type Options = {
   readonly epoch?: string
@@ -26,19 +26,33 @@ export function rescueCommand(): Command {
         epoch: options.epoch === undefined ? undefined : Number(options.epoch),
         consent: options.discard,
       }
-      const looks = request.do === 'look'
-      const json = options.json === true
-      await runVerb(command, { verb: 'rescue', stack, ...request }, { json: json && !looks })
-      if (!looks || process.exitCode !== exit.done) return
-      const lifeboat = openLifeboat(command)
-      try {
-        const found = await compareRescue(lifeboat, stack, request.epoch, lifeboat.clock.now())
-        if ('refused' in found) console.error(found.refused.map((each) => each.what).join('\n'))
-        else console.log(json ? JSON.stringify(found, undefined, 2) : differenceText(found))
-      } finally {
-        await close(lifeboat)
-      }
+      if (request.do === 'look') await look(command, stack, request, options.json === true)
+      else await runVerb(command, { verb: 'rescue', stack, ...request }, options)
     })
+}
+
+async function look(command: Command, stack: string, request: RescueRequest, json: boolean): Promise<void> {
+  const lifeboat = openLifeboat(command)
+  try {
+    const planned = await plan(lifeboat, { verb: 'rescue', stack, ...request }, lifeboat.clock.now())
+    if ('refused' in planned) {
+      showRefusal(planned.refused, json)
+      return
+    }
+    if (!json) console.log(`rescue ${stack}: ${planned.plan.summary}`)
+    const show = progress(planned.plan, json)
+    const ran = await run(lifeboat, planned.plan, show.watch)
+    show.end()
+    if (ran.outcome !== 'done') {
+      showRan(ran, json)
+      return
+    }
+    const found = await compareRescue(lifeboat, stack, request.epoch, lifeboat.clock.now())
+    if ('refused' in found) showRefusal(found.refused, json)
+    else console.log(json ? JSON.stringify(found, undefined, 2) : differenceText(found))
+  } finally {
+    await close(lifeboat)
+  }
 }
 
 function differenceText(found: RescueDifference): string {

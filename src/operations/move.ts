@@ -139,7 +139,9 @@ function estimate(source: SiteView, claim: Claim): readonly Finding[] {
   return [
     {
       level: 'note',
-      what: `the last cycle from ${source.site.name} brought ${megabytes(last.sent_bytes)} in ${took_s.toFixed(1)} s; the outage is about that long, plus an orderly stop and a launch`,
+      what: last.incremental
+        ? `the last cycle from ${source.site.name} brought ${megabytes(last.sent_bytes)} in ${took_s.toFixed(1)} s; the outage is about that long, plus an orderly stop and a launch`
+        : `the last cycle from ${source.site.name} sent whole machines (${megabytes(last.sent_bytes)} in ${took_s.toFixed(1)} s); a cycle before the outage leaves only what changes meanwhile`,
       hint: undefined,
       needs: undefined,
     },
