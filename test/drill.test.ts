@@ -102,6 +102,23 @@ test('a kept drill stays until it is removed, and no second one is begun beside 
   expect(before).not.toContain('bubble')
 })
 
+test('a stub stands at the address of its service, and is waited for', async () => {
+  const on = await replicated()
+  const file = join(folder, 'stubbed.yaml')
+  writeFileSync(file, readFileSync(stackFile, 'utf8').replace('drill: deny', 'drill: { stub: billing-stub }'))
+  copyFileSync(join(dirname(stackFile), 'stand-in.txt'), join(folder, 'stand-in.txt'))
+  await does(on, { verb: 'deploy', file, site: 'east', remove: [] })
+  await does(on, { verb: 'replicate', stack: 'shop' })
+  await expect(does(on, drill)).rejects.toThrow('image "billing-stub" of a stub is not at west')
+  on.world.site('west').addImage('billing-stub')
+  on.world.site('west').onExec(open('10.10.3.3', '5432'))
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('done')
+  expect(ran.report.steps.map((step) => step.id)).toContain('ready stub-billing')
+  expect(ran.report.not_tested.join()).toContain('billing: a stub in drills')
+  expect((await on.state()).includes('bubble')).toBe(false)
+})
+
 async function replicated(): Promise<Rig> {
   const on = rig()
   await does(on, { verb: 'deploy', file: stackFile, site: 'east', remove: [] })
@@ -123,6 +140,7 @@ async function proof(on: Rig): Promise<string> {
 }
 
 const hole = (address: string, port: string, from: string): ExecHandler => heard(address, port, 'open', from)
+const open = (address: string, port: string): ExecHandler => heard(address, port, 'open')
 const swallow = (address: string, port: string): ExecHandler => heard(address, port, 'silent')
 
 /** As `goodBubble`, but for packets to one place. */

@@ -1,3 +1,4 @@
+import { areaLabel } from '../engine/describe.ts'
 import { EngineError } from '../engine/error.ts'
 import type { DrillAction } from '../plan/plan.ts'
 import type { Proof } from '../state/objects.ts'
@@ -22,6 +23,8 @@ export function performDrill(action: DrillAction, context: Performing): Promise<
       return untouched(action, context)
     case 'prove':
       return prove(action, context)
+    case 'clear':
+      return clear(action, context)
     case 'prove-failed':
       return proveFailed(action, context)
   }
@@ -151,6 +154,25 @@ async function prove(action: Of<'prove'>, context: Performing): Promise<Found> {
   }
   await write(context, action.stack, () => proof)
   return { verdict: proof.verdict, at: proof.ended_at }
+}
+
+async function clear(action: Of<'clear'>, { world, site }: Performing): Promise<Found> {
+  const engine = world.engine(site)
+  const observed = await engine.observe(action.area.stack).catch(ignoreEngine)
+  const here = observed?.areas.find((each) => areaLabel(each.area) === areaLabel(action.area))
+  await Promise.all(
+    (here?.instances ?? []).map(async ({ object: { name }, power }) => {
+      const instance = { area: action.area, name }
+      if (power !== 'stopped') await engine.power(instance, 'kill', 30).catch(ignoreEngine)
+      await engine.removeInstance(instance).catch(ignoreEngine)
+    }),
+  )
+  return {}
+}
+
+/** Each instance is removed by an undo of its own afterwards, which tells what could not be. */
+function ignoreEngine(error: unknown): undefined {
+  if (!(error instanceof EngineError)) throw error
 }
 
 async function proveFailed(action: Of<'prove-failed'>, context: Performing): Promise<Found> {

@@ -125,6 +125,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'border-counters':
     case 'untouched':
     case 'prove':
+    case 'clear':
     case 'prove-failed':
       return performDrill(action, context)
   }

@@ -94,6 +94,9 @@ export function stubSteps(view: SiteView, area: Area, border: Border): readonly 
   const site = view.site.name
   return (border.services?.stubs ?? []).flatMap((stub) => {
     const ref = { area, name: stub.instance }
+    const tcp = (border.services?.doors ?? [])
+      .filter((door) => door.how === 'stub' && door.address === stub.address && door.protocol === 'tcp')
+      .map(({ address, port }) => ({ by: 'tcp' as const, from: border.name, url: `tcp://${address}:${port}` }))
     const nics: readonly Nic[] = [{ interface: 'eth0', mac: stub.mac, network: 'services' }]
     const object: InstanceObject = {
       type: 'instance',
@@ -123,9 +126,11 @@ export function stubSteps(view: SiteView, area: Area, border: Border): readonly 
       step(
         'ready',
         site,
-        `address of ${ref.name}`,
-        { do: 'lease', instance: ref, interface: 'eth0', within_s: 30 },
-        'the address of the service',
+        `ready ${ref.name}`,
+        tcp.length === 0
+          ? { do: 'lease', instance: ref, interface: 'eth0', within_s: 30 }
+          : { do: 'ready', from: { area, name: border.name }, machines: [ref], probes: tcp, within_s: 90 },
+        'answers at the address of the service',
         { after: [`start ${ref.name}`] },
       ),
     ]

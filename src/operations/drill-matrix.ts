@@ -1,6 +1,8 @@
 import type { Border } from '../compile/border.ts'
-import type { Compiled, CompiledInstance, Flow, Leg } from '../compile/compiled.ts'
+import type { Compiled, Flow } from '../compile/compiled.ts'
 import type { PacketProbe } from '../plan/plan.ts'
+import { addressFor, after, instanceOf, type Known, leaseOf, legIn, segmentOf, serviceAddress } from './drill-places.ts'
+import { undeclared } from './drill-undeclared.ts'
 
 /**
  * The reachability matrix as packets to send: every declared flow, from whatever instance stands for its source, and of
@@ -11,21 +13,21 @@ export function matrixOf(compiled: Compiled, border: Border): Matrix {
   const known = { compiled, border }
   const declared = compiled.flows.map((flow) => probesOf(known, flow))
   const probes = [...declared.flatMap((each) => each.probes), ...undeclared(known)]
-  return { probes: unique(probes), untested: [...new Set(declared.flatMap((each) => each.untested))] }
+  return { probes: unique(probes), untested: byReason(declared.flatMap((each) => each.untested)) }
 }
 
 export type Matrix = {
   readonly probes: readonly PacketProbe[]
-  /** Flows that nobody in the bubble can try, with the reason. */
+  /** Flows that nobody in the bubble can try, a line for each reason. */
   readonly untested: readonly string[]
 }
 
-type Known = { readonly compiled: Compiled; readonly border: Border }
-type Tried = { readonly probes: readonly PacketProbe[]; readonly untested: readonly string[] }
+type Tried = { readonly probes: readonly PacketProbe[]; readonly untested: readonly Untested[] }
+type Untested = { readonly flow: string; readonly why: string }
 
 function probesOf(known: Known, flow: Flow): Tried {
   const words = flowWords(flow)
-  const none = (why: string): Tried => ({ probes: [], untested: [`${words}: ${why}`] })
+  const none = (why: string): Tried => ({ probes: [], untested: [{ flow: words, why }] })
   if (flow.from === flow.by && flow.protocol === 'udp' && flow.ports?.first === 67) {
     const leg = instanceOf(known, flow.from)?.legs.find((each) => each.to !== 'segment')
     const lease = leaseOf(known, flow.from)
@@ -104,188 +106,6 @@ function targetOf(
   return address === undefined ? undefined : { address, expect: 'answered' }
 }
 
-/** In the segment that the flow is for: the load balancer has a leg in several. */
-function serviceAddress(known: Known, service: string, flow: Flow): string | undefined {
-  const own = known.compiled.flows.find((each) => each.to === `service:${service}` && each.by !== flow.by) ?? flow
-  const balancer = instanceOf(known, isBalancer(known, flow.by) ? flow.by : own.by)
-  const listening = isBalancer(known, flow.by) ? flow.from : own.from
-  const segment = known.compiled.segments.find((each) => each.prefix === listening)
-  return balancer === undefined || segment === undefined ? undefined : legIn(balancer, segment.name)?.address
-}
-
-const isBalancer = (known: Known, name: string): boolean => {
-  const found = instanceOf(known, name)
-  return found?.kind === 'appliance' && found.role === 'load-balancer'
-}
-
-function undeclared(known: Known): readonly PacketProbe[] {
-  const { compiled, border } = known
-  const machines = compiled.segments.flatMap((segment) => firstMachine(compiled, segment.name) ?? [])
-  return [
-    ...machines.flatMap((from) => [...acrossSegments(known, from), ...outwards(known, from)]),
-    ...compiled.instances.flatMap((from) => (from.kind === 'appliance' ? fromAppliance(known, from) : [])),
-    ...fromOutside(known, machines),
-  ].filter((probe) => probe.address !== '' && !(probe.from === border.name && probe.address === border.outside.address))
-}
-
-/** A machine tries machines of other segments directly, and services that are offered to other segments. */
-function acrossSegments(known: Known, from: CompiledInstance): readonly PacketProbe[] {
-  const { compiled } = known
-  const home = segmentOf(from)
-  const via = gatewayOf(known, home)
-  const targets = compiled.segments
-    .filter((segment) => segment.name !== home)
-    .flatMap((segment) => [
-      ...compiled.instances
-        .filter((each) => each.kind === 'machine' && legIn(each, segment.name) !== undefined)
-        .slice(0, 2)
-        .flatMap((each) =>
-          listening(each).map((port) => ({ name: each.name, address: legIn(each, segment.name)!.address, port })),
-        ),
-      ...compiled.flows.flatMap((flow) => {
-        const service = after(flow.to, 'service:')
-        if (service === undefined || flow.from !== segment.prefix || flow.ports === undefined) return []
-        const address = serviceAddress(known, service, flow)
-        return address === undefined ? [] : [{ name: flow.to, address, port: flow.ports.first }]
-      }),
-    ])
-  return targets
-    .filter((target) => !isDeclared(known, from, target.name, target.port))
-    .map((target) => blocked(from.name, target.address, target.port, `${from.name} -> ${target.name}`, via))
-}
-
-/** A machine tries the world outside, and central services other than by the way that is made for them. */
-function outwards(known: Known, from: CompiledInstance): readonly PacketProbe[] {
-  const { compiled, border } = known
-  const home = segmentOf(from)
-  const via = gatewayOf(known, home)
-  const probes: PacketProbe[] = []
-  if (!compiled.flows.some((flow) => flow.to === 'anyone' && covers(known, flow.from, from)))
-    probes.push(blocked(from.name, border.outside.address, 443, `${from.name} -> the outside`, via))
-  const nat = compiled.instances.find(
-    (each) => each.kind === 'appliance' && each.role === 'nat' && home !== undefined && legIn(each, home) !== undefined,
-  )
-  const leg = nat === undefined || home === undefined ? undefined : legIn(nat, home)
-  for (const door of border.services?.doors ?? []) {
-    probes.push(
-      blocked(
-        from.name,
-        door.address,
-        door.port,
-        `${from.name} -> ${door.name} at its own address`,
-        leg?.address ?? via,
-      ),
-    )
-  }
-  for (const address of leg?.also ?? [])
-    probes.push(blocked(from.name, address, 9, `${from.name} -> an undeclared port of a central service`, undefined))
-  return probes
-}
-
-function fromAppliance(known: Known, from: CompiledInstance): readonly PacketProbe[] {
-  const { compiled, border } = known
-  const strangers = compiled.instances
-    .filter((each) => each.kind === 'machine')
-    .filter((each) => listening(each).some((port) => !isDeclared(known, from, each.name, port)))
-  const target = strangers.find((each) => listening(each).length > 0)
-  const port = target === undefined ? undefined : listening(target)[0]
-  return [
-    ...(compiled.flows.some((flow) => flow.from === from.name && flow.to === 'anyone' && flow.protocol === 'tcp')
-      ? []
-      : [blocked(from.name, border.outside.address, 443, `${from.name} -> the outside`, undefined)]),
-    ...(target === undefined || port === undefined
-      ? []
-      : [blocked(from.name, segmentLeg(target)?.address ?? '', port, `${from.name} -> ${target.name}`, undefined)]),
-  ]
-}
-
-/** A client tries ports that are closed, and the inside by its own addresses. */
-function fromOutside(known: Known, machines: readonly CompiledInstance[]): readonly PacketProbe[] {
-  const { compiled, border } = known
-  const doors = [...border.outside.leases, ...(border.services?.leases ?? [])]
-  const ports = [...new Set([22, ...compiled.instances.flatMap(listening), ...servicePorts(compiled)])].slice(0, 8)
-  const open = (instance: string, port: number) =>
-    compiled.flows.some(
-      (flow) =>
-        flow.by === instance &&
-        flow.protocol === 'tcp' &&
-        !compiled.segments.some((segment) => segment.prefix === flow.from) &&
-        (flow.ports === undefined || (flow.ports.first <= port && port <= flow.ports.last)),
-    )
-  return [
-    ...doors.flatMap((lease) =>
-      ports
-        .filter((port) => !border.outside.leases.includes(lease) || !open(lease.instance, port))
-        .map((port) =>
-          blocked(
-            border.name,
-            lease.address,
-            port,
-            `${border.outside.leases.includes(lease) ? 'outside' : 'services network'} -> ${lease.instance}`,
-            undefined,
-          ),
-        ),
-    ),
-    ...machines.flatMap((machine) =>
-      listening(machine).map((port) =>
-        blocked(
-          border.name,
-          segmentLeg(machine)?.address ?? '',
-          port,
-          `outside -> ${machine.name} at its inside address`,
-          undefined,
-        ),
-      ),
-    ),
-  ]
-}
-
-function blocked(from: string, address: string, port: number, words: string, via: string | undefined): PacketProbe {
-  return {
-    from,
-    kind: 'tcp',
-    address,
-    port,
-    expect: 'blocked',
-    words: `${words} tcp/${port}`,
-    ...(via === undefined ? {} : { via }),
-  }
-}
-
-function isDeclared(known: Known, from: CompiledInstance, to: string, port: number): boolean {
-  return known.compiled.flows.some(
-    (flow) =>
-      flow.protocol === 'tcp' &&
-      (flow.to === to || flow.to === 'anyone' || coversName(known, flow.to, to)) &&
-      covers(known, flow.from, from) &&
-      (flow.ports === undefined || (flow.ports.first <= port && port <= flow.ports.last)),
-  )
-}
-
-function covers(known: Known, source: string, instance: CompiledInstance): boolean {
-  if (source === 'anyone' || source === instance.name) return true
-  const segment = known.compiled.segments.find((each) => each.prefix === source)
-  // A prefix that is no segment may hold anything: then nothing is said to be undeclared.
-  return segment === undefined
-    ? source.includes('/')
-    : instance.kind === 'machine' && legIn(instance, segment.name) !== undefined
-}
-
-function coversName(known: Known, target: string, name: string): boolean {
-  const instance = instanceOf(known, name)
-  return instance !== undefined && target.includes('/') && covers(known, target, instance)
-}
-
-/** Ports on which the machine is known to listen: where it is asked whether it is ready, and where a pool has it. */
-function listening(instance: CompiledInstance): readonly number[] {
-  if (instance.kind !== 'machine' || instance.ready === undefined || instance.ready.by === 'exec') return []
-  const port = /:(\d+)(\/|$)/.exec(instance.ready.url.replace(/^\w+:\/\//, ''))?.[1]
-  return port === undefined ? [] : [Number(port)]
-}
-
-const servicePorts = ({ flows }: Compiled): readonly number[] =>
-  flows.flatMap((flow) => (flow.to.startsWith('service:') && flow.ports !== undefined ? [flow.ports.first] : []))
-
 /** The inside address of a central service, as the machines of the segment are told it. */
 function centralAddress(known: Known, by: string, service: string, from: string): string | undefined {
   const nat = instanceOf(known, by)
@@ -301,44 +121,17 @@ function centralAddress(known: Known, by: string, service: string, from: string)
   return leg?.also[reached.indexOf(service)]
 }
 
-function addressFor(known: Known, target: CompiledInstance, from: string): string | undefined {
-  const source = instanceOf(known, from)
-  const shared = target.legs.find(
-    (leg) => leg.to === 'segment' && source?.legs.some((each) => each.to === 'segment' && each.segment === leg.segment),
-  )
-  return (shared?.to === 'segment' ? shared : segmentLeg(target))?.address
-}
-
-const instanceOf = ({ compiled }: Known, name: string): CompiledInstance | undefined =>
-  compiled.instances.find((each) => each.name === name)
-
-const leaseOf = ({ border }: Known, name: string): string | undefined =>
-  [...border.outside.leases, ...(border.services?.leases ?? [])].find((lease) => lease.instance === name)?.address
-
-type SegmentLeg = Extract<Leg, { to: 'segment' }>
-
-const legIn = (instance: CompiledInstance, segment: string): SegmentLeg | undefined =>
-  instance.legs.find((leg): leg is SegmentLeg => leg.to === 'segment' && leg.segment === segment)
-
-const segmentLeg = (instance: CompiledInstance): SegmentLeg | undefined =>
-  instance.legs.find((leg): leg is SegmentLeg => leg.to === 'segment')
-
-const segmentOf = (instance: CompiledInstance): string | undefined => segmentLeg(instance)?.segment
-
-function gatewayOf({ compiled }: Known, segment: string | undefined): string | undefined {
-  const found = compiled.segments.find((each) => each.name === segment)
-  return found?.gateway ?? found?.anchor_address
-}
-
-const firstMachine = ({ instances }: Compiled, segment: string): CompiledInstance | undefined =>
-  instances.find((each) => each.kind === 'machine' && legIn(each, segment) !== undefined)
-
-const after = (text: string, start: string): string | undefined =>
-  text.startsWith(start) ? text.slice(start.length) : undefined
-
 function flowWords({ from, to, protocol, ports, by }: Flow): string {
   const range = ports === undefined ? '' : `/${ports.first}${ports.last === ports.first ? '' : `-${ports.last}`}`
   return `${from} -> ${to} ${protocol}${range} by ${by}`
+}
+
+function byReason(untested: readonly Untested[]): readonly string[] {
+  const reasons = [...new Set(untested.map(({ why }) => why))]
+  return reasons.map((reason) => {
+    const flows = new Set(untested.filter(({ why }) => why === reason).map(({ flow }) => flow))
+    return `no evidence, ${reason}: ${[...flows].join(', ')}`
+  })
 }
 
 function unique(probes: readonly PacketProbe[]): readonly PacketProbe[] {

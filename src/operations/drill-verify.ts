@@ -54,8 +54,9 @@ export function verifySteps(
     ...leases.map((each) => each.id),
     ...groupsOf(view).map(([group]) => `ready ${group}`),
     ...view.compiled.instances.map((instance) => `start ${instance.name}`),
-    ...(border.services?.stubs ?? []).map((stub) => `address of ${stub.instance}`),
+    ...(border.services?.stubs ?? []).map((stub) => `ready ${stub.instance}`),
   ]
+  const undo = [{ do: 'clear' as const, area }]
   const ingress = new Set(stack.ingress.map((entry) => entry.name))
   const checks = stack.checks.flatMap((check, index) =>
     ingress.has(new URL(check.url).hostname)
@@ -72,7 +73,7 @@ export function verifySteps(
               within_s: 60,
             },
             check.words,
-            { after: [trust, up] },
+            { after: [trust, up], undo },
           ),
         ]
       : [],
@@ -83,7 +84,7 @@ export function verifySteps(
     'reachability',
     { do: 'matrix', area, probes: matrix.probes },
     `${matrix.probes.filter((probe) => probe.expect !== 'blocked').length} declared flows, ${matrix.probes.filter((probe) => probe.expect === 'blocked').length} that are not`,
-    { after: [up, checks.map((each) => each.id)] },
+    { after: [up, checks.map((each) => each.id)], undo },
   )
   const crossed = step(
     'verify',

@@ -238,6 +238,8 @@ export type DrillAction =
       readonly check_steps: readonly string[]
       readonly matrix_step: string
     }
+  /** Undo of what is seen in a bubble: removes its instances side by side; what it can not remove is left to their own undo. */
+  | { readonly do: 'clear'; readonly area: Area }
   /** Undo of a drill: what did not end well is no proof, and takes the place of an older one. */
   | { readonly do: 'prove-failed'; readonly stack: string; readonly proof: DrilledProof }
 

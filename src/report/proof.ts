@@ -99,7 +99,11 @@ export function drillRows(drill: DrillReport): readonly (readonly [string, strin
         : `no good answer seen: ${check.words}`,
     ])
   }
-  if (drill.matrix === undefined) rows.push(['reachability', 'no evidence'])
+  if (drill.matrix === undefined)
+    rows.push([
+      'reachability',
+      drill.verdict === 'failed' ? 'not shown: it does not hold, or something failed before' : 'no evidence',
+    ])
   else {
     rows.push([
       'reachability',
