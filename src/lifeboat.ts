@@ -441,7 +441,9 @@ async function ask(
 
 /** One writer per stack on this machine; another one is told who it is. */
 async function locked<T>(lifeboat: Lifeboat, planned: Plan, work: () => Promise<T>): Promise<T> {
-  const lock = await lifeboat.store.lock(planned.stack, planned.verb)
+  // A cycle that hangs on a dead site must not keep anybody from failing over: the claims keep the two apart.
+  const name = planned.verb === 'failover' || planned.verb === 'guard' ? `${planned.stack}-emergency` : planned.stack
+  const lock = await lifeboat.store.lock(name, planned.verb)
   try {
     return await work()
   } finally {
