@@ -10,6 +10,7 @@ import { removed } from './drill-removal.ts'
 import { trustSteps, verifySteps } from './drill-verify.ts'
 import { firewallOf, outsideLegs } from './ingress.ts'
 import { launch, statefulOf, withoutMissing } from './launch.ts'
+import { isRescue } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { activeView, type SiteView, type Situation } from './situation.ts'
 import { isError, lacks } from './survey.ts'
@@ -32,7 +33,7 @@ export function planDrill(situation: Situation, request: DrillRequest): Planned 
   const view = situation.sites.find((each) => each.answer?.observed.claim?.claim.role === 'standby')
   const claim = view?.answer?.observed.claim?.claim
   if (view === undefined || claim === undefined) return noStandby(situation)
-  const bubbles = (view.answer?.observed.areas ?? []).filter((each) => each.area.kind === 'bubble')
+  const bubbles = (view.answer?.observed.areas ?? []).filter(({ area }) => area.kind === 'bubble' && !isRescue(area))
   if (request.remove) return planRemoval(situation, view, claim, bubbles)
   const kept = bubbles.find((each) => each.area.kind === 'bubble' && isKept(claim, each.area))
   if (kept?.area.kind === 'bubble')

@@ -27,3 +27,8 @@ export const isSpare = (name: string): boolean => /-spare-\d+$/.test(name)
 
 /** The point that a clone in the keep is of. */
 export const pointIn = (clone: string): string | undefined => /-(p\d{8}-\d{6}-\d{3})$/.exec(clone)?.[1]
+
+/** A bubble in which a copy that was set aside is looked at; it is no drill. */
+export const rescueArea = (stack: string, epoch: number): Area => ({ kind: 'bubble', stack, drill: `rescue-${epoch}` })
+
+export const isRescue = (area: Area): boolean => area.kind === 'bubble' && area.drill.startsWith('rescue-')

@@ -1,8 +1,8 @@
 import { type Planned, refuse } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
-import type { Area, Claim, InstanceObject, Rescue } from '../state/objects.ts'
+import type { Claim, InstanceObject, Rescue } from '../state/objects.ts'
 import { statefulOf } from './launch.ts'
-import { asideName, keepArea } from './naming.ts'
+import { asideName, keepArea, rescueArea } from './naming.ts'
 import { instanceObject, networkObjects } from './objects.ts'
 import { instancesIn } from './reprotect.ts'
 import type { SiteView, Situation } from './situation.ts'
@@ -53,8 +53,6 @@ export function copyOf(situation: Situation, epoch: number | undefined): Copy | 
       : `${stale.site.name} is stale: lifeboat reprotect ${name} sets its copy aside first`,
   ) as Extract<Planned, { refused: unknown }>
 }
-
-export const rescueArea = (stack: string, epoch: number): Area => ({ kind: 'bubble', stack, drill: `rescue-${epoch}` })
 
 function look(situation: Situation, { view, rescue }: Copy): Planned {
   const { stack } = situation
