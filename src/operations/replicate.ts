@@ -3,7 +3,7 @@ import { ids, step } from '../plan/step.ts'
 import type { Keep } from '../stack/stack.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
-import { isSpare, keepArea, keptName, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
+import { isSpare, keepArea, keptName, pointIn, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
 import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
@@ -183,7 +183,7 @@ function makeRoom(situation: Situation, active: SiteView, standby: SiteView): re
   const held = heldPoints(situation, active, standby)
   const clones = standby.answer?.observed.areas.find((each) => each.area.kind === 'keep')?.instances ?? []
   return clones.flatMap((each) => {
-    const point = pointOf(each.object.name)
+    const point = pointIn(each.object.name)
     if (point === undefined || held.has(point)) return []
     return [dropClone(standby, each.object, 'of a point that is no longer kept, or was never complete', ['claim'])]
   })
@@ -402,7 +402,7 @@ export function prune(situation: Situation, active: SiteView, standby: SiteView,
 
 /** What was set aside for a person is of no point, and stays. */
 function isSpent(name: string, stay: ReadonlySet<string>): boolean {
-  const point = pointOf(name)
+  const point = pointIn(name)
   return point === undefined ? isSpare(name) : !stay.has(point)
 }
 
@@ -410,8 +410,5 @@ function dropClone(standby: SiteView, { area, name }: InstanceObject, reason: st
   const action = { do: 'remove-instance', instance: { area, name } } as const
   return step('clean', standby.site.name, `drop ${name}`, action, reason, { after, optional: true })
 }
-
-/** The point that a clone in the keep is of; undefined for what is there for another reason. */
-const pointOf = (clone: string): string | undefined => /-(p\d{8}-\d{6}-\d{3})$/.exec(clone)?.[1]
 
 const isPoint = (snapshot: string): boolean => /^p\d{8}-\d{6}-\d{3}$/.test(snapshot)

@@ -4,7 +4,7 @@ import { instanceObject } from '../operations/objects.ts'
 import { preparedObjects } from '../operations/replicate.ts'
 import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
 import { lacks } from '../operations/survey.ts'
-import type { Power } from '../state/objects.ts'
+import type { Power, Rescue } from '../state/objects.ts'
 import { proofWords } from './proof.ts'
 
 /** Where a stack is, how far behind its standby is, and whether the standby could launch it now. */
@@ -30,6 +30,8 @@ export type SiteStatus = {
   readonly instances: readonly { readonly name: string; readonly power: Power; readonly in_sync: boolean | undefined }[]
   readonly points: number
   readonly newest_point: string | undefined
+  /** Copies of a site that lost its role, kept until a person lets them go. */
+  readonly rescues: readonly Rescue[]
   readonly pool_free_bytes: number | undefined
   /** Why a launch here would fail, or why the standby differs from the active site. */
   readonly not_ready: readonly string[]
@@ -71,6 +73,7 @@ function siteStatus(situation: Situation, view: SiteView, active: boolean): Site
     }),
     points: claim?.points.length ?? 0,
     newest_point: claim?.points[0]?.name,
+    rescues: claim?.rescues ?? [],
     pool_free_bytes: view.answer?.survey.pool.free_bytes,
     not_ready: active || view.answer === undefined || claim?.role !== 'standby' ? [] : notReady(situation, view),
   }
@@ -103,6 +106,10 @@ export function statusText(status: Status): string {
         `    ${site.instances.map((each) => `${each.name} ${each.power}${each.in_sync === false ? ' (differs)' : ''}`).join(', ')}`,
       )
     if (site.role === 'standby') lines.push(`    ${site.points} complete points, newest ${site.newest_point ?? 'none'}`)
+    for (const rescue of site.rescues)
+      lines.push(
+        `    set aside: ${rescue.machines.join(' ')} of epoch ${rescue.epoch} (lifeboat rescue ${status.stack})`,
+      )
     for (const reason of site.not_ready) lines.push(`    not ready: ${reason}`)
     if (site.pool_free_bytes !== undefined) lines.push(`    pool: ${formatBytes(site.pool_free_bytes)} free`)
   }
