@@ -3,7 +3,7 @@ import { leftovers } from './leftovers.ts'
 import { planMove, replicated } from './move.ts'
 import { planReplicate } from './replicate.ts'
 import { lostSite, planReprotect } from './reprotect.ts'
-import { epochOf, type Situation } from './situation.ts'
+import { activeView, epochOf, type Situation } from './situation.ts'
 
 /**
  * The next operation on the way home: the site that was lost becomes the standby again, is brought up to date while the
@@ -15,7 +15,8 @@ export function planFailback(situation: Situation): Planned {
   if (protect === undefined || home === undefined)
     return refuse(`${name} has no standby in its stack file, so no site is its home`, 'say where: lifeboat move')
   const claim = home.answer?.observed.claim?.claim
-  if (claim?.role === 'active')
+  // A home that comes back may still say that it is active, under an epoch that is over.
+  if (claim?.role === 'active' && activeView(situation) === home)
     return claim.launched === undefined
       ? refuse(`${name} is at ${home.site.name} already, where it was deployed`)
       : planMove(situation, { to: home.site.name }, 'failback')

@@ -79,10 +79,9 @@ test('the site loses power in the middle of a transfer: a failover launches the 
   const cycle = await halfway(() => startLifeboat(['replicate', 'shop']))
   await killSite('east')
   const failover = ['failover', 'shop', '--site-is-down', 'east']
-  // The cycle waits for a site that is gone: whoever is in a hurry is told who holds the stack, and ends it.
-  expect(await lifeboat(failover)).toMatchObject({ exit: 3, stderr: expect.stringContaining('replicate is running') })
-  await cycle.kill()
+  // The cycle still waits for a site that is gone; whoever fails over does not wait for it.
   const report = await verb(...failover)
+  await cycle.kill()
   expect(report.numbers.point?.name).toBe(last.name)
   expect(await statusAtClient('/api/healthz')).toBe('200')
   await holdsOrdersBefore(last, await ordersHeld('west'))
