@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type YAMLError } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, type ParsedNode, parseDocument, type YAMLError } from 'yaml'
 import type { Place, Problem } from './problem.ts'
 
 /** A YAML file as plain data, with the place of every key and value. */
@@ -23,15 +23,13 @@ const MAX_SYNTAX_PROBLEMS = 3
 
 /** Never throws. Aliases, anchors and tags are refused: the language has no use for them and they hide what is meant. */
 export function readSource(text: string, file: string): Source {
-  const lines = new LineCounter()
   const root: Spot = { key: 0, value: 0, children: undefined }
+  const starts = lineStarts(text)
+  // Counted here and not by the parser's LineCounter, which misses lines where the parser gives up and begins again.
   const place = (offset: number): Place => {
-    const at = lines.linePos(Math.max(0, Math.min(offset, text.length)))
-    const line = Math.max(1, at.line)
-    // The parser counts a byte order mark and line ends of its own; a place is always one that an editor can go to.
-    const end = text.indexOf('\n', lines.lineStarts[line - 1] ?? 0)
-    const length = (end < 0 ? text.length : end) - (lines.lineStarts[line - 1] ?? 0)
-    return { file, line, column: Math.max(1, Math.min(at.col, length + 1)) }
+    const at = Math.max(0, Math.min(offset, text.length))
+    const line = lineOf(starts, at)
+    return { file, line, column: at - (starts[line - 1] ?? 0) + 1 }
   }
   const problems: Problem[] = []
   const problem = (offset: number, what: string, hint: string | undefined): undefined => {
@@ -42,15 +40,11 @@ export function readSource(text: string, file: string): Source {
 
   const unreadable = refuseText(text)
   if (unreadable !== undefined) {
-    for (let at = text.indexOf('\n'); at >= 0 && at < unreadable.offset; at = text.indexOf('\n', at + 1)) {
-      lines.addNewLine(at + 1)
-    }
-    if (lines.lineStarts[0] !== 0) lines.lineStarts.unshift(0)
     problem(unreadable.offset, unreadable.what, unreadable.hint)
     return source(undefined)
   }
 
-  const parsed = parseYaml(text, lines)
+  const parsed = parseYaml(text)
   if (parsed === 'too deep') {
     problem(0, 'nested too deeply to be read', TOO_DEEP)
     return source(undefined)
@@ -76,6 +70,23 @@ export function readSource(text: string, file: string): Source {
   return source(convert(contents, root, problem, 0))
 }
 
+function lineStarts(text: string): readonly number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
+}
+
+/** The line, from 1, that an offset is in. */
+function lineOf(starts: readonly number[], offset: number): number {
+  let [low, high] = [0, starts.length - 1]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if ((starts[middle] ?? 0) <= offset) low = middle
+    else high = middle - 1
+  }
+  return low + 1
+}
+
 /** Where a node and its key start in the text, and what is below it. */
 type Spot = { key: number; value: number; children: Map<string | number, Spot> | undefined }
 type Report = (offset: number, what: string, hint: string | undefined) => undefined
@@ -90,10 +101,10 @@ function refuseText(text: string): { offset: number; what: string; hint: string 
   return { offset, what: 'the file is not UTF-8 text here', hint: 'save it as UTF-8 without binary data' }
 }
 
-function parseYaml(text: string, lineCounter: LineCounter) {
+function parseYaml(text: string) {
   try {
     // uniqueKeys compares every key with every other: duplicates are found in `convert` instead.
-    return parseDocument(text, { lineCounter, uniqueKeys: false, prettyErrors: false, logLevel: 'error' })
+    return parseDocument(text, { uniqueKeys: false, prettyErrors: false, logLevel: 'error' })
   } catch (error) {
     // The composer recurses: what exhausts the call stack is refused like any other nesting that is too deep.
     if (error instanceof RangeError) return 'too deep'
