@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { measureLoss } from '../lifeboat.ts'
+import { fail } from './common.ts'
+import { exit } from './exit-codes.ts'
 import { runVerb } from './run.ts'
 
 export function failoverCommand(): Command {
@@ -21,6 +24,10 @@ export function failoverCommand(): Command {
         command: Command,
       ) => {
         const { acknowledged } = options
+        if (acknowledged !== undefined && !existsSync(acknowledged)) {
+          fail(exit.problems, `there is no file ${acknowledged}; nothing was done`)
+          return
+        }
         await runVerb(
           command,
           { verb: 'failover', stack, to: options.to, point: options.point, down: options.siteIsDown },

@@ -27,7 +27,15 @@ export async function runVerb(
     const show = progress(planned.plan, options.json === true)
     const ran = await run(lifeboat, planned.plan, show.watch)
     show.end()
-    showRan(options.after === undefined ? ran : await options.after(lifeboat, ran), options.json === true)
+    const after = options.after ?? ((_lifeboat: Lifeboat, same: Ran) => Promise.resolve(same))
+    // What comes after the operation cannot unmake it: its report is shown whatever happens here.
+    const whole = await after(lifeboat, ran).catch((error: unknown) => {
+      console.error(
+        `lifeboat: ${planned.plan.verb} has ended; what follows it failed: ${error instanceof Error ? error.message : String(error)}`,
+      )
+      return ran
+    })
+    showRan(whole, options.json === true)
   } finally {
     await close(lifeboat)
   }

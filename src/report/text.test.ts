@@ -72,7 +72,7 @@ test('a report for people tells the outcome, the numbers, what failed, what was 
     'operation op-1',
     '4.8 s from the decision to the first good answer',
     '2.5 s old at the decision',
-    'not measured: no record of acknowledged writes',
+    'not measured: no record of acknowledged writes was compared',
     'drop: refused (west, removeArea) - the operation went on',
     'line two',
     'the clock of west is 70 s off',

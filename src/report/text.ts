@@ -101,7 +101,10 @@ export function numberRows(report: Report): readonly (readonly [string, string])
     ])
   if (n.loss !== undefined) rows.push(['measured loss', lossWords(n.loss)])
   else if (report.verb === 'failover')
-    rows.push(['measured loss', 'not measured: no record of acknowledged writes was given (--acknowledged FILE)'])
+    rows.push([
+      'measured loss',
+      'not measured: no record of acknowledged writes was compared (needs --acknowledged FILE, and protect.records in the stack file)',
+    ])
   if (n.pause_ms !== undefined) rows.push(['pause', `${Math.round(n.pause_ms)} ms`])
   if (n.sent_bytes !== undefined)
     rows.push([
