@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { labDirectories, labMembers, removeCgroups, thaw } from './cgroups.ts'
@@ -65,19 +66,20 @@ export function labMounts(): readonly string[] {
   )
 }
 
-/** Loop devices whose file is, or was, in the lab's data directory. */
+/**
+ * Loop devices whose file is, or was, in the lab's data directory. The list is the kernel's and knows no mount
+ * namespace: a lab in a container beside this one has the same paths, and only the inode tells its files from ours.
+ */
 export function labLoops(): readonly string[] {
-  return readdirSync('/sys/block')
-    .filter((name) => name.startsWith('loop'))
-    .flatMap((name) => {
-      try {
-        const file = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8')
-        return file.startsWith(`${labPaths.data}/`) ? [`/dev/${name}`] : []
-      } catch {
-        // Not attached to anything.
-        return []
-      }
-    })
+  const columns = ['--list', '--noheadings', '--raw', '--output', 'NAME,BACK-INO,BACK-FILE']
+  const listed = execFileSync('losetup', columns, { encoding: 'utf8' })
+  return listed.split('\n').flatMap((line) => {
+    const [device, inode, ...path] = line.split(' ')
+    const file = path.join(' ').replaceAll('\\x20', ' ')
+    if (device === undefined || !file.startsWith(`${labPaths.data}/`)) return []
+    const gone = file.endsWith(' (deleted)')
+    return gone || statSync(file, { throwIfNoEntry: false })?.ino === Number(inode) ? [device] : []
+  })
 }
 
 async function labNamespaces(): Promise<ReadonlySet<string>> {
