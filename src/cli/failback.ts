@@ -1,9 +1,7 @@
 import { Command } from 'commander'
-import { plan, type Ran, run } from '../lifeboat.ts'
-import { findingText } from '../report/text.ts'
+import type { Ran } from '../lifeboat.ts'
 import { openLifeboat } from './open.ts'
-import { progress } from './progress.ts'
-import { close, showRan, showRefusal } from './run.ts'
+import { betweenCycles, close, planAndRun, showRan } from './run.ts'
 
 export function failbackCommand(): Command {
   return new Command('failback')
@@ -17,18 +15,10 @@ export function failbackCommand(): Command {
         let ran: Ran | undefined
         // Each operation is planned from what the one before has left, and has a journal of its own.
         do {
-          const planned = await plan(lifeboat, { verb: 'failback', stack }, lifeboat.clock.now())
-          if ('refused' in planned) {
-            showRefusal(planned.refused, quiet)
-            return
-          }
-          if (!quiet) {
-            console.log(`${planned.plan.verb} ${stack}: ${planned.plan.summary}`)
-            for (const finding of planned.plan.findings) console.log(`  ${findingText(finding)}`)
-          }
-          const show = progress(planned.plan, quiet)
-          ran = await run(lifeboat, planned.plan, show.watch)
-          show.end()
+          const request = { verb: 'failback', stack } as const
+          const ended = await betweenCycles(quiet, () => planAndRun(lifeboat, request, lifeboat.clock.now(), quiet))
+          if (ended === undefined) return
+          ran = ended.ran
           if (!quiet || ran.outcome !== 'done' || ran.report.verb === 'failback') showRan(ran, quiet)
         } while (ran.outcome === 'done' && ran.report.verb !== 'failback')
       } finally {

@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type Lifeboat, plan, type Ran, type Request, run } from '../lifeboat.ts'
-import type { Finding } from '../plan/plan.ts'
+import type { Finding, Plan } from '../plan/plan.ts'
 import { findingText, reportText } from '../report/text.ts'
+import { StackLocked } from '../store/lock.ts'
 import { exit } from './exit.ts'
 import { openLifeboat } from './open.ts'
 import { progress } from './progress.ts'
@@ -15,23 +17,16 @@ export async function runVerb(
 ): Promise<void> {
   const lifeboat = openLifeboat(command)
   try {
-    const planned = await plan(lifeboat, request, decidedAt())
-    if ('refused' in planned) {
-      showRefusal(planned.refused, options.json === true)
-      return
-    }
-    if (options.json !== true) {
-      console.log(`${planned.plan.verb} ${planned.plan.stack}: ${planned.plan.summary}`)
-      for (const finding of planned.plan.findings) console.log(`  ${findingText(finding)}`)
-    }
-    const show = progress(planned.plan, options.json === true)
-    const ran = await run(lifeboat, planned.plan, show.watch)
-    show.end()
+    const ended = await betweenCycles(options.json === true, () =>
+      planAndRun(lifeboat, request, decidedAt(), options.json === true),
+    )
+    if (ended === undefined) return
+    const { planned, ran } = ended
     const after = options.after ?? ((_lifeboat: Lifeboat, same: Ran) => Promise.resolve(same))
     // What comes after the operation cannot unmake it: its report is shown whatever happens here.
     const whole = await after(lifeboat, ran).catch((error: unknown) => {
       console.error(
-        `lifeboat: ${planned.plan.verb} has ended; what follows it failed: ${error instanceof Error ? error.message : String(error)}`,
+        `lifeboat: ${planned.verb} has ended; what follows it failed: ${error instanceof Error ? error.message : String(error)}`,
       )
       return ran
     })
@@ -40,6 +35,47 @@ export async function runVerb(
     await close(lifeboat)
   }
 }
+
+/** Undefined where it was refused, which has been shown. */
+export async function planAndRun(
+  lifeboat: Lifeboat,
+  request: Request,
+  decided: Date,
+  quiet: boolean,
+): Promise<{ readonly planned: Plan; readonly ran: Ran } | undefined> {
+  const planned = await plan(lifeboat, request, decided)
+  if ('refused' in planned) {
+    showRefusal(planned.refused, quiet)
+    return undefined
+  }
+  if (!quiet) {
+    console.log(`${planned.plan.verb} ${planned.plan.stack}: ${planned.plan.summary}`)
+    for (const finding of planned.plan.findings) console.log(`  ${findingText(finding)}`)
+  }
+  const show = progress(planned.plan, quiet)
+  const ran = await run(lifeboat, planned.plan, show.watch)
+  show.end()
+  return { planned: planned.plan, ran }
+}
+
+/**
+ * A cycle takes a moment and leaves the rest of its time to others: it is waited for, and then everything is planned anew
+ * from what it has left. Whatever else works on the stack is for a person to judge.
+ */
+export async function betweenCycles<T>(quiet: boolean, work: () => Promise<T>): Promise<T> {
+  const until = Date.now() + cycle_within_ms
+  for (let told = quiet; ; told = true) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof StackLocked) || error.holder.what !== 'replicate' || Date.now() > until) throw error
+      if (!told) console.log(`  waiting for the replication cycle of process ${error.holder.pid}`)
+      await sleep(100)
+    }
+  }
+}
+
+const cycle_within_ms = 60_000
 
 export function showRan(ran: Ran, json: boolean): void {
   console.log(json ? JSON.stringify(ran.report, undefined, 2) : `\n${reportText(ran.report)}`)

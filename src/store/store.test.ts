@@ -21,6 +21,16 @@ afterEach(async () => {
 const ID = '20260101T000000Z-failover-shop'
 const journalFile = () => join(dir, 'operations', ID, 'journal.jsonl')
 
+test('an operation that is removed is forgotten, and nothing else is', () => {
+  const store = openStore(dir)
+  for (const id of ['one', 'two']) store.append(id, { id })
+  store.remove('one')
+  store.remove('one')
+  expect(store.list()).toEqual(['two'])
+  expect(store.events('one')).toEqual([])
+  expect(() => store.remove('../two')).toThrow('no id of an operation')
+})
+
 test('events come back in order, from another store too', () => {
   const store = openStore(dir)
   expect(store.events(ID)).toEqual([])

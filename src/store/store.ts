@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { readJson, writeJson } from './files.ts'
@@ -18,6 +18,8 @@ export type Store = {
   readPlan(id: string): unknown
   writeReport(id: string, report: unknown): void
   readReport(id: string): unknown
+  /** Forgets an operation that nobody has to go on with or will ask for. */
+  remove(id: string): void
   /** Ids of all operations, oldest first (ids begin with their time). */
   list(): readonly string[]
   /** The only writer for a stack on this machine, or `StackLocked`. */
@@ -51,6 +53,7 @@ export function openStore(dir: string = defaultDir()): Store {
     readPlan: (id) => readJson(file(id, 'plan.json')),
     writeReport: (id, report) => writeJson(made(id, 'report.json'), report),
     readReport: (id) => readJson(file(id, 'report.json')),
+    remove: (id) => rmSync(place(id), { recursive: true, force: true }),
     list: () =>
       readdirSync(operations, { withFileTypes: true })
         .filter((entry) => entry.isDirectory() && existsSync(join(operations, entry.name, JOURNAL)))

@@ -89,6 +89,7 @@ function memoryStore(journals: Journals): Store {
     readPlan: nothing,
     writeReport: nothing,
     readReport: nothing,
+    remove: (id) => void journals.delete(id),
     list: () => [...journals.keys()].sort(),
     lock: async () => ({ release: nothing }),
   }
