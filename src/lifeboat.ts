@@ -74,7 +74,8 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       const definition = await defined(text, request.file, stack)
       const missing = stack.secrets.filter((secret) => definition.secrets[secret.name] === undefined)
       if (missing.length > 0) return { refused: missing.map((secret) => missingSecret(request.file, secret)) }
-      return planDeploy(await look(lifeboat, stack, definition, now), request)
+      const situation = await look(lifeboat, stack, definition, now)
+      return planDeploy(await withDns(lifeboat, situation, dns_within_s), request)
     }
     case 'replicate': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
@@ -86,11 +87,13 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     }
     case 'failover': {
       const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)
-      return 'refused' in situation ? situation : planFailover(situation, request)
+      if ('refused' in situation) return situation
+      return planFailover(await withDns(lifeboat, situation, dns_in_a_hurry_s), request)
     }
     case 'move': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
-      return 'refused' in situation ? situation : planMove(situation, request)
+      if ('refused' in situation) return situation
+      return planMove(await withDns(lifeboat, situation, dns_within_s), request)
     }
     case 'reprotect': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
@@ -98,7 +101,8 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     }
     case 'failback': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
-      return 'refused' in situation ? situation : planFailback(situation)
+      if ('refused' in situation) return situation
+      return planFailback(await withDns(lifeboat, situation, dns_within_s))
     }
     case 'guard': {
       const situation = await settled(lifeboat, request.stack, now)
@@ -439,6 +443,23 @@ async function ask(
     throw error
   }
 }
+
+/** Asks the DNS servers of the sites that answer whether they would take an update of the stack's names. */
+async function withDns(lifeboat: Lifeboat, situation: Situation, within_s: number): Promise<Situation> {
+  const sites = await Promise.all(
+    situation.sites.map(async (view) => {
+      if (view.answer === undefined || view.site.dns === undefined) return view
+      const names = situation.stack.ingress.map((entry) => entry.name)
+      const dns = await Promise.all(names.map((name) => lifeboat.outside.mayUpdate(view.site.name, name, within_s)))
+      return { ...view, dns }
+    }),
+  )
+  return { ...situation, sites }
+}
+
+const dns_within_s = 3
+/** Clients wait for a failover: a server that is silent costs no more of their time. */
+const dns_in_a_hurry_s = 1
 
 /** One writer per stack on this machine; another one is told who it is. */
 async function locked<T>(lifeboat: Lifeboat, planned: Plan, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import type { SecretFile } from '../compile/compiled.ts'
 import type { Engine } from '../engine/contract.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { DnsSight } from '../operations/situation.ts'
 import type { CheckAction, SecretsFrom } from '../plan/plan.ts'
 
 /** Everything that execution may touch. */
@@ -20,6 +21,8 @@ export interface Outside {
   /** Points a name at one address and reads it back from the server that was updated. */
   setAddress(site: string, name: string, ttl_s: number, address: string): Promise<void>
   removeAddress(site: string, name: string): Promise<void>
+  /** What the site's DNS server says to a signed update that changes nothing. */
+  mayUpdate(site: string, name: string, within_s: number): Promise<DnsSight>
   /** Waits until the resolver of a place answers with the address and nothing else. */
   resolves(place: string, name: string, address: string, within_s: number, signal: AbortSignal): Promise<void>
   /** Waits for the first good answer at a place. */

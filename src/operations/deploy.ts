@@ -7,7 +7,7 @@ import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.t
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
 import { activeView, type SiteView, type Situation, viewOf } from './situation.ts'
-import { isError, lacks } from './survey.ts'
+import { dnsFindings, isError, lacks } from './survey.ts'
 
 export type DeployRequest = {
   /** Where; undefined: where the stack is active, else the site that is not its standby. */
@@ -106,7 +106,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       },
     ),
   ])
-  const findingsAll: Finding[] = [...findings]
+  const findingsAll: Finding[] = [...findings, ...dnsFindings(view, 'warning')]
   return {
     plan: {
       verb: 'deploy',

@@ -9,7 +9,7 @@ import { stackArea } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { resumePaused } from './paused.ts'
 import { type SiteView, type Situation, viewOf } from './situation.ts'
-import { isError, lacks } from './survey.ts'
+import { dnsFindings, isError, lacks } from './survey.ts'
 
 export type FailoverRequest = {
   /** Where to; undefined: the site that is standby. */
@@ -99,7 +99,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
       not_tested: notTested(situation),
       point,
       undoable: true,
-      findings: [...findings, ...fenced.findings],
+      findings: [...findings, ...dnsFindings(view, 'warning'), ...fenced.findings],
     },
   }
 }
@@ -142,7 +142,7 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
       not_tested: notTested(situation),
       point,
       undoable: false,
-      findings,
+      findings: [...findings, ...dnsFindings(view, 'warning')],
     },
   }
 }

@@ -11,7 +11,7 @@ import { resumePaused } from './paused.ts'
 import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
 import { epochOf, type SiteView, type Situation, viewOf } from './situation.ts'
-import { isError, lacks } from './survey.ts'
+import { dnsFindings, isError, lacks } from './survey.ts'
 import { withdraw } from './withdraw.ts'
 
 export type MoveRequest = {
@@ -91,7 +91,7 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
           'a move needs both sites; where one is lost: lifeboat failover',
         )
   }
-  const problems: Finding[] = [...lacks(situation, target)]
+  const problems: Finding[] = [...lacks(situation, target), ...dnsFindings(target, 'error')]
   const problem = (what: string, hint: string) => problems.push({ level: 'error', what, hint, needs: 'change' })
   if (claim.points.length === 0)
     problem(`${to} holds no complete point of ${stack.name}`, `lifeboat replicate ${stack.name} first`)

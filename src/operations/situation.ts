@@ -21,6 +21,16 @@ export type SiteView = {
   readonly answer: SiteAnswer | undefined
   /** Why there is no answer. */
   readonly silence: string | undefined
+  /** What the site's DNS server said to updates of the stack's names that change nothing; undefined: nobody asked. */
+  readonly dns?: readonly DnsSight[] | undefined
+}
+
+/** `refused`: the key is known and may not do this. `silent`: no answer at all, which tells nothing of the key. */
+export type DnsSight = {
+  readonly name: string
+  readonly says: 'good' | 'refused' | 'bad-key' | 'clock' | 'silent' | 'failed'
+  /** Where it is not good: what was answered, and what to do. */
+  readonly what: string
 }
 
 export type SiteAnswer = { readonly observed: Observed; readonly survey: Survey }

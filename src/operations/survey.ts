@@ -1,7 +1,7 @@
 import { formatBytes } from '../lib/duration.ts'
 import type { Finding } from '../plan/plan.ts'
 import { imageOf } from './objects.ts'
-import type { SiteView, Situation } from './situation.ts'
+import type { DnsSight, SiteView, Situation } from './situation.ts'
 
 /** Copy-on-write pools need room to breathe: below this share of free bytes it is time to act. */
 const full = 0.05
@@ -85,6 +85,39 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
     })
   }
   return found
+}
+
+/**
+ * What the site's DNS server would not do for the stack's names. A launch goes on without it where waiting would cost more
+ * than a name that still leads elsewhere: `level` is the operation's.
+ */
+export function dnsFindings(view: SiteView, level: 'error' | 'warning'): readonly Finding[] {
+  return (view.dns ?? []).flatMap((sight) =>
+    sight.says === 'good'
+      ? []
+      : [
+          {
+            level,
+            what: `DNS at ${view.site.name}, ${sight.says.replace('-', ' ')}: ${sight.what}`,
+            hint: dnsHint(view, sight),
+            needs: level === 'error' ? ('change' as const) : undefined,
+          },
+        ],
+  )
+}
+
+function dnsHint(view: SiteView, { name, says }: DnsSight): string {
+  const { dns } = view.site
+  switch (says) {
+    case 'refused':
+      return `${name} stays where it leads now until the server lets the key ${dns?.key.name ?? ''} change it`
+    case 'bad-key':
+      return `put the key that the server has into ${dns?.key.file ?? 'the key file'}; until then ${name} stays where it leads now`
+    case 'clock':
+      return 'set the clock; TSIG allows 300 s'
+    default:
+      return `until the server takes updates ${name} stays where it leads now`
+  }
 }
 
 export const isError = (finding: Finding): boolean => finding.level === 'error'

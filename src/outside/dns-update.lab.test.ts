@@ -5,9 +5,11 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { decode, encode } from 'dns-packet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { exchangeUdp } from './dns-exchange.ts'
 import { readBack, resolverView } from './dns-query.ts'
-import { removeAddress, replaceAddress } from './dns-update.ts'
+import { removeAddress, replaceAddress, tryUpdate } from './dns-update.ts'
 
 /** Against a real BIND on a free port of loopback: the one of the host, or the one in the lab's root filesystem. */
 const secret = randomBytes(32).toString('base64')
@@ -71,10 +73,48 @@ test.each([
   await expect(replaceAddress({ ...target(more), ttl_s: 30, address: '198.51.100.50' })).rejects.toThrow(words)
 })
 
+test('asking whether the key may update changes neither the name nor the serial of the zone', async () => {
+  const before = await serial()
+  // Of a name that is there, of one that is not, and of one without any record of its own.
+  for (const one of ['shop.example.com', 'nobody.example.com', 'example.com']) await tryUpdate(target({ name: one }))
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.50' })
+  const changed = await serial()
+  expect(changed).toBeGreaterThan(before)
+  await tryUpdate(target())
+  expect(await serial()).toBe(changed)
+  expect((await readBack({ server: '127.0.0.1', port, name })).addresses).toEqual(['198.51.100.50'])
+})
+
+test.each([
+  ['another secret', { secret: randomBytes(32).toString('base64') }, 'bad-key'],
+  ['an unknown key', { key: 'stranger' }, 'bad-key'],
+  ['a key without rights', { key: 'powerless' }, 'refused'],
+  ['a zone that is not here', { zone: 'example.net', name: 'shop.example.net' }, 'refused'],
+])('asked with %s the server says no as it would to an update', async (_what, more, said) => {
+  await expect(tryUpdate(target(more))).rejects.toMatchObject({ said })
+})
+
+test('a server that is not there is silent, and a clock that differs is neither a bad key nor silence', async () => {
+  await expect(tryUpdate({ ...target(), port: await freePort(), within_s: 1 })).rejects.toMatchObject({
+    said: 'silent',
+  })
+  const clock = { now: () => new Date(Date.now() - 3_600_000), sleep: async () => {} }
+  await expect(tryUpdate({ ...target(), clock })).rejects.toMatchObject({ said: 'clock' })
+})
+
 test('a clock that differs too much is named with the difference', async () => {
   const clock = { now: () => new Date(Date.now() - 3_600_000), sleep: async () => {} }
   await expect(removeAddress({ ...target(), clock })).rejects.toThrow(/is 3(599|600|601) s ahead of ours/)
 })
+
+async function serial(): Promise<number> {
+  const query = encode({ type: 'query', id: 7, questions: [{ type: 'SOA', name: 'example.com' }] })
+  const exchanged = await exchangeUdp({ server: '127.0.0.1', port }, query, 2000, () => true)
+  if (!('answer' in exchanged)) throw new Error(exchanged.failed)
+  const [soa] = decode(exchanged.answer).answers ?? []
+  if (soa?.type !== 'SOA') throw new Error('no SOA')
+  return Number(soa.data.serial)
+}
 
 const ZONE = `$TTL 5
 @ SOA ns hostmaster 1 60 60 60 5

@@ -34,6 +34,15 @@ export async function removeAddress(target: UpdateTarget): Promise<void> {
   await update(target, [deleteAddresses(target.name)])
 }
 
+/**
+ * Asks whether the key may update the name, by an update that changes nothing: the removal of an A record that no name
+ * can have. It is signed, checked and allowed as a real one; nothing is to remove, so zone and serial stay (RFC 2136
+ * section 3.4.2.4). Throws what `replaceAddress` would.
+ */
+export async function tryUpdate(target: UpdateTarget): Promise<void> {
+  await update(target, [encodeRecord(target.name, TYPE.A, CLASS.NONE, 0, Buffer.from([255, 255, 255, 255]))])
+}
+
 /** "Delete an RRset": class ANY, TTL 0, no data. RFC 2136 section 2.5.2. */
 function deleteAddresses(name: string): Buffer {
   return encodeRecord(name, TYPE.A, CLASS.ANY, 0, Buffer.alloc(0))
@@ -49,10 +58,15 @@ async function update(target: UpdateTarget, updates: readonly Buffer[]): Promise
   const until_ms = clock.now().getTime() + within_s * 1_000
   const zoneSection = Buffer.concat([encodeName(zone), u16(TYPE.SOA), u16(CLASS.IN)])
   let last = 'nothing was tried'
+  let silent = true
   for (let attempt = 0; ; attempt++) {
     const left_ms = until_ms - clock.now().getTime()
     if (left_ms <= 0)
-      throw new OutsideError(where, `${where} did not take the update of ${name} within ${within_s} s: ${last}`)
+      throw new OutsideError(
+        where,
+        `${where} did not take the update of ${name} within ${within_s} s: ${last}`,
+        silent ? { said: 'silent' } : {},
+      )
     const now_s = Math.floor(clock.now().getTime() / 1_000)
     const header = encodeHeader(randomInt(65_536), OPCODE_UPDATE, [1, 0, updates.length, 0])
     const { message, mac } = sign(Buffer.concat([header, zoneSection, ...updates]), key, now_s)
@@ -64,8 +78,10 @@ async function update(target: UpdateTarget, updates: readonly Buffer[]): Promise
     if ('answer' in exchanged) {
       const rcode = exchanged.answer.readUInt16BE(2) & 0x0f
       if (rcode === 0) return
-      const problem = explain(target, where, rcode, verify(exchanged.answer, key, mac, now_s), now_s)
-      if (rcode !== RCODE.SERVFAIL) throw new OutsideError(where, problem)
+      silent = false
+      const signature = verify(exchanged.answer, key, mac, now_s)
+      const problem = explain(target, where, rcode, signature, now_s)
+      if (rcode !== RCODE.SERVFAIL) throw new OutsideError(where, problem, { said: said(signature) })
       last = problem
     } else {
       last = exchanged.failed
@@ -89,6 +105,18 @@ function isCredible(answer: Buffer, key: TsigKey, mac: Buffer, now_s: number): b
 
 /** RFC 1035 section 4.1.1, RFC 2136 section 2.2. */
 const RCODE = { FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, NOTAUTH: 9, NOTZONE: 10 } as const
+
+function said(signature: Signature | undefined): OutsideError['said'] {
+  switch (signature?.error) {
+    case TSIG_ERROR.BADSIG:
+    case TSIG_ERROR.BADKEY:
+      return 'bad-key'
+    case TSIG_ERROR.BADTIME:
+      return 'clock'
+    default:
+      return 'refused'
+  }
+}
 
 function explain(
   { zone, key, name }: UpdateTarget,

@@ -12,7 +12,7 @@ export type WireRecord = {
 }
 
 export const TYPE = { A: 1, SOA: 6, TSIG: 250 } as const
-export const CLASS = { IN: 1, ANY: 255 } as const
+export const CLASS = { IN: 1, NONE: 254, ANY: 255 } as const
 
 /** Lower case and uncompressed: the canonical form that signatures are made over. */
 export function encodeName(name: string): Buffer {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../lib/clock.ts'
+import type { DnsSight } from '../operations/situation.ts'
 import type { CheckAction } from '../plan/plan.ts'
 import type { ClientPlace, Sites } from '../state/sites.ts'
 import { readBack, waitForResolver } from './dns-query.ts'
-import { removeAddress, replaceAddress, type UpdateTarget } from './dns-update.ts'
+import { removeAddress, replaceAddress, tryUpdate, type UpdateTarget } from './dns-update.ts'
 import { OutsideError } from './error.ts'
 import { lookup } from './lookup.ts'
 import { type GoodAnswer, waitForGoodAnswer } from './probe.ts'
@@ -29,6 +30,17 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
 
     async removeAddress(site: string, name: string): Promise<void> {
       await removeAddress(updateTarget(site, name))
+    },
+
+    /** What the site's DNS server says to an update of a name that changes nothing. */
+    async mayUpdate(site: string, name: string, within_s: number): Promise<DnsSight> {
+      try {
+        await tryUpdate({ ...updateTarget(site, name), within_s })
+        return { name, says: 'good', what: '' }
+      } catch (error) {
+        if (!(error instanceof OutsideError)) throw error
+        return { name, says: error.said ?? 'failed', what: error.message }
+      }
     },
 
     /** Waits until the resolver of a place answers with the address and nothing else. */

@@ -17,6 +17,7 @@ export function fakeOutside(world: FakeWorld, dns: Map<string, string>): Outside
   return {
     setAddress: async (_site, name, _ttl, address) => void dns.set(name, address),
     removeAddress: async (_site, name) => void dns.delete(name),
+    mayUpdate: async (_site, name) => ({ name, says: 'good', what: '' }),
     resolves: async (_place, name, address, within_s, signal) => {
       await until(within_s, signal, () => dns.get(name) === address, `${name} does not resolve to ${address}`)
     },
