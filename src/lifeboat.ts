@@ -19,7 +19,7 @@ import { rescueArea } from './operations/naming.ts'
 import { planReplicate } from './operations/replicate.ts'
 import { planReprotect } from './operations/reprotect.ts'
 import { copyOf, planRescue, type RescueRequest } from './operations/rescue.ts'
-import { activeView, type SiteView, type Situation } from './operations/situation.ts'
+import { activeView, certificateHint, type SiteView, type Situation, unseen } from './operations/situation.ts'
 import type { Finding, Plan, Planned } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { type Report, reportOf } from './report/report.ts'
@@ -327,6 +327,11 @@ async function lookByName(
   ) {
     return situationOf(lifeboat, remainsOf(name), { text: '', file: '', digest: '', secrets: {} }, now, seen)
   }
+  const closed = seen.filter((each) => each.closed === true)
+  if (definition === undefined && closed.length > 0)
+    return {
+      refused: closed.map((each) => ({ level: 'error', what: unseen(each), hint: certificateHint, needs: 'change' })),
+    }
   if (definition === undefined) {
     const silent = seen.filter((each) => each.answer === undefined).map((each) => `${each.site.name}: ${each.silence}`)
     return {
@@ -397,7 +402,7 @@ async function look(lifeboat: Lifeboat, stack: Stack, definition: Definition, no
   return situationOf(lifeboat, stack, definition, now, seen)
 }
 
-type Seen = Pick<SiteView, 'site' | 'answer' | 'silence'>
+type Seen = Pick<SiteView, 'site' | 'answer' | 'silence' | 'closed'>
 
 function situationOf(
   lifeboat: Lifeboat,
@@ -427,7 +432,7 @@ async function ask(
   site: string,
   stack: string,
   stated: boolean,
-): Promise<Pick<SiteView, 'answer' | 'silence'>> {
+): Promise<Pick<SiteView, 'answer' | 'silence' | 'closed'>> {
   const engine = engineOf(lifeboat, site)
   const look = Promise.all([engine.observe(stack), engine.survey()])
   try {
@@ -439,7 +444,8 @@ async function ask(
     const [observed, survey] = seen
     return { answer: { observed, survey }, silence: undefined }
   } catch (error) {
-    if (error instanceof EngineError) return { answer: undefined, silence: error.message }
+    if (error instanceof EngineError)
+      return { answer: undefined, silence: error.message, closed: error.code === 'unauthorized' }
     throw error
   }
 }

@@ -6,7 +6,7 @@ import { ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
-import { activeView, type SiteView, type Situation, viewOf } from './situation.ts'
+import { activeView, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
 export type DeployRequest = {
@@ -200,7 +200,7 @@ function siteFor(situation: Situation, asked: string | undefined): SiteView | { 
   const silent = situation.sites.find((each) => each.answer === undefined && each.site.name === standby)
   if (view.answer?.observed.claim === undefined && silent !== undefined) {
     return refuse(
-      `${silent.site.name} does not answer (${silent.silence ?? 'no reason known'}), so nobody can tell whether ${situation.stack.name} is active there`,
+      `${unseen(silent)}; so nobody can tell whether ${situation.stack.name} is active there`,
       'a first deploy needs both sites to answer',
     ) as { refused: readonly Finding[] }
   }

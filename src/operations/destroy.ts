@@ -1,7 +1,7 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, ObservedArea } from '../state/objects.ts'
-import { activeView, type SiteView, type Situation } from './situation.ts'
+import { activeView, certificateHint, type SiteView, type Situation, unseen } from './situation.ts'
 
 export type DestroyRequest = {
   /** The stack's name, typed by a person. */
@@ -26,8 +26,8 @@ export function planDestroy(situation: Situation, request: DestroyRequest): Plan
     .filter((view) => view.answer === undefined)
     .map((view) => ({
       level: 'warning',
-      what: `${view.site.name} does not answer (${view.silence ?? 'no reason known'}): what is there stays`,
-      hint: 'run destroy again when it answers',
+      what: `${unseen(view)}; what is there stays`,
+      hint: view.closed === true ? certificateHint : 'run destroy again when it answers',
       needs: undefined,
     }))
   const steps = views.filter((view) => view.answer !== undefined).flatMap((view) => atSite(situation, view))

@@ -8,7 +8,7 @@ import { leftovers } from './leftovers.ts'
 import { stackArea } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { resumePaused } from './paused.ts'
-import { type SiteView, type Situation, viewOf } from './situation.ts'
+import { certificateHint, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
 export type FailoverRequest = {
@@ -125,12 +125,16 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
     peer?.answer === undefined
       ? undefined
       : fence(situation, peer, theirs?.claim.role === 'active' ? theirs : undefined)
+  const missing = [...origins.make.keys(), ...ids(starts), ...(fenced?.steps ?? []).map((each) => each.id)]
   return {
     plan: {
       verb: 'failover',
       stack: situation.stack.name,
       made_at: situation.now.toISOString(),
-      summary: `${situation.stack.name} is active at ${view.site.name} under epoch ${claim.epoch}: bring up what is missing (${[...origins.make.keys(), ...starts.map((each) => each.id)].join(' ') || 'nothing'})`,
+      summary:
+        missing.length === 0
+          ? `${situation.stack.name} is already active at ${view.site.name} since ${claim.decided.at}, under epoch ${claim.epoch}: nothing to do but to look again`
+          : `${situation.stack.name} is active at ${view.site.name} under epoch ${claim.epoch}: bring up what is missing (${missing.join(' ')})`,
       steps: withoutMissing([
         ...(fenced?.steps ?? []),
         ...resumePaused(view, situation.stack.name),
@@ -196,6 +200,21 @@ function fencing(
 ): Fencing | Extract<Planned, { refused: unknown }> {
   const name = claim.peer ?? 'the active site'
   if (peer?.answer === undefined) {
+    if (down.includes(name) && peer?.closed === true) {
+      return {
+        steps: [],
+        before: [],
+        why: `${name} stated down by ${situation.by}`,
+        findings: [
+          {
+            level: 'warning',
+            what: `${situation.by} states that ${name} is down, and ${unseen(peer)}: it cannot be fenced from here`,
+            hint: `make sure that nothing of ${situation.stack.name} serves anybody there`,
+            needs: undefined,
+          },
+        ],
+      }
+    }
     if (down.includes(name)) {
       return {
         steps: [],
@@ -211,6 +230,11 @@ function fencing(
         ],
       }
     }
+    if (peer?.closed === true)
+      return refuse(`${unseen(peer)}; it is there and cannot be fenced`, certificateHint, 'person') as Extract<
+        Planned,
+        { refused: unknown }
+      >
     return refuse(
       `${name} does not answer (${peer?.silence ?? 'not in the site file'}); that does not mean it is down`,
       `make sure that it is, and say so: --site-is-down ${name}`,

@@ -5,7 +5,7 @@ import { outsideLegs } from './ingress.ts'
 import { withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { resumePaused } from './paused.ts'
-import { epochOf, type SiteView, type Situation } from './situation.ts'
+import { epochOf, type SiteView, type Situation, unseen } from './situation.ts'
 
 /**
  * Compares the claims of all sites that answer; the lower epoch loses. It takes a stack away from where it must not run,
@@ -127,7 +127,7 @@ function findingsOf(
   const note = (what: string, hint?: string): Finding => ({ level: 'note', what, hint, needs: undefined })
   const silent = situation.sites
     .filter((view) => view.answer === undefined)
-    .map((view) => note(`${view.site.name} does not answer (${view.silence ?? 'silent'}): nothing is known of it`))
+    .map((view) => note(`${unseen(view)}; nothing is known of it`))
   const lost = losing
     .filter((view) => roleOf(view) === 'stale' || (roleOf(view) === 'active' && epochOf(view) < epoch))
     .map((view) =>

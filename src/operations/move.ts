@@ -10,7 +10,7 @@ import { originsOf } from './origins.ts'
 import { resumePaused } from './paused.ts'
 import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
-import { epochOf, type SiteView, type Situation, viewOf } from './situation.ts'
+import { epochOf, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 import { withdraw } from './withdraw.ts'
 
@@ -57,11 +57,7 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
   const to = target.site.name
   const no = (what: string, hint?: string) => refuse(what, hint) as Refused
   const taking = target.answer?.observed.claim
-  if (target.answer === undefined)
-    return no(
-      `${to} does not answer: ${target.silence ?? 'no reason known'}`,
-      'a move needs both sites; nothing was changed',
-    )
+  if (target.answer === undefined) return no(unseen(target), 'a move needs both sites; nothing was changed')
   if (taking === undefined)
     return no(
       `${to} has no claim for ${stack.name}: nothing was ever replicated there`,
@@ -87,7 +83,7 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
     return silent === undefined
       ? no(`${stack.name} is active nowhere`)
       : no(
-          `the active site does not answer: ${silent.site.name} is silent (${silent.silence ?? 'no reason known'})`,
+          `nothing is known of the active site: ${unseen(silent)}`,
           'a move needs both sites; where one is lost: lifeboat failover',
         )
   }

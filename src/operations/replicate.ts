@@ -7,7 +7,7 @@ import { isSpare, keepArea, keptName, pointIn, pointName, preparedName, replicaA
 import { instanceObject, unconfigured } from './objects.ts'
 import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
-import { activeView, type SiteView, type Situation, viewOf } from './situation.ts'
+import { activeView, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { isError, lacks } from './survey.ts'
 
 /** Without a byte of progress for so long a transfer is given up; a link that is down shows no error by itself. */
@@ -89,7 +89,7 @@ function pairOf(situation: Situation): Pair | Extract<Planned, { refused: unknow
     return silent === undefined
       ? no(`${stack.name} is active nowhere`, `lifeboat deploy it first`)
       : no(
-          `no active site of ${stack.name} answers; ${silent.site.name} is silent (${silent.silence ?? 'no reason known'})`,
+          `nothing is known of an active site of ${stack.name}: ${unseen(silent)}`,
           'unreachable does not mean down: nothing was changed',
         )
   }
@@ -99,10 +99,7 @@ function pairOf(situation: Situation): Pair | Extract<Planned, { refused: unknow
   const standby = viewOf(situation, peer)
   if (standby === undefined) return no(`the standby "${peer}" is not in the site file`)
   if (standby.answer === undefined)
-    return no(
-      `the standby ${peer} does not answer: ${standby.silence ?? 'no reason known'}`,
-      'the last complete point there is untouched; try again when it answers',
-    )
+    return no(`the standby ${unseen(standby)}`, 'the last complete point there is untouched; try again when it answers')
   if (active.site.replication_url === undefined)
     return no(`${active.site.name} has no replication-url`, 'say in the site file how the other site reaches it')
   const claim = standby.answer.observed.claim?.claim

@@ -4,7 +4,7 @@ import type { Claim, ObservedArea, ObservedInstance, Rescue } from '../state/obj
 import { quell } from './guard.ts'
 import { statefulOf, withoutMissing } from './launch.ts'
 import { asideName, keepArea, replicaArea, stackArea } from './naming.ts'
-import { activeView, epochOf, type SiteView, type Situation, viewOf } from './situation.ts'
+import { activeView, epochOf, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 
 /**
  * Makes the site that lost its role the standby of the one that has it. What it held is set aside and kept, never
@@ -80,10 +80,7 @@ export function lostSite(situation: Situation): Lost | Extract<Planned, { refuse
   const view = peer === undefined ? undefined : viewOf(situation, peer)
   if (view === undefined || view === active) return no(`${name} has no other site beside ${active.site.name}`)
   if (view.answer === undefined)
-    return no(
-      `${view.site.name} does not answer: ${view.silence ?? 'no reason known'}`,
-      'nothing can be set aside at a site that cannot be seen; try again when it is back',
-    )
+    return no(unseen(view), 'nothing can be set aside at a site that cannot be seen; try again when it is back')
   const claim = view.answer.observed.claim?.claim
   if (claim !== undefined && claim.epoch > epochOf(active))
     return no(

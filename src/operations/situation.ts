@@ -21,6 +21,8 @@ export type SiteView = {
   readonly answer: SiteAnswer | undefined
   /** Why there is no answer. */
   readonly silence: string | undefined
+  /** It answers, and does not let this client in: it is there, and nothing more is known of it. */
+  readonly closed?: boolean | undefined
   /** What the site's DNS server said to updates of the stack's names that change nothing; undefined: nobody asked. */
   readonly dns?: readonly DnsSight[] | undefined
 }
@@ -34,6 +36,16 @@ export type DnsSight = {
 }
 
 export type SiteAnswer = { readonly observed: Observed; readonly survey: Survey }
+
+export const certificateHint =
+  'check the certificates of that site in the site file; a client is trusted there by: incus config trust add-certificate FILE'
+
+/** Why nothing is known of what is at a site, as a sentence. */
+export function unseen(view: Pick<SiteView, 'site' | 'silence' | 'closed'>): string {
+  return view.closed === true
+    ? `${view.site.name} answers, but not to this client: ${view.silence ?? 'not authorized'}`
+    : `${view.site.name} does not answer: ${view.silence ?? 'no reason known'}`
+}
 
 export function viewOf(situation: Situation, name: string): SiteView | undefined {
   return situation.sites.find((view) => view.site.name === name)

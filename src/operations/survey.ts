@@ -1,7 +1,7 @@
 import { formatBytes } from '../lib/duration.ts'
 import type { Finding } from '../plan/plan.ts'
 import { imageOf } from './objects.ts'
-import type { DnsSight, SiteView, Situation } from './situation.ts'
+import { type DnsSight, type SiteView, type Situation, unseen } from './situation.ts'
 
 /** Copy-on-write pools need room to breathe: below this share of free bytes it is time to act. */
 const full = 0.05
@@ -9,8 +9,7 @@ const full = 0.05
 /** What a site lacks to launch the stack, found before anything is changed. */
 export function lacks(situation: Situation, view: SiteView): readonly Finding[] {
   const { answer, site, compiled } = view
-  if (answer === undefined)
-    return [error(`site ${site.name} does not answer: ${view.silence ?? 'no reason known'}`, undefined)]
+  if (answer === undefined) return [error(unseen(view), undefined)]
   const { survey } = answer
   const found: Finding[] = []
   for (const image of new Set(compiled.instances.map(imageOf))) {

@@ -1,7 +1,7 @@
 import type { JournalState } from '../execute/journal.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { changedSince, partsOf } from '../operations/drill-parts.ts'
-import type { SiteView, Situation } from '../operations/situation.ts'
+import { type SiteView, type Situation, unseen } from '../operations/situation.ts'
 import type { Plan } from '../plan/plan.ts'
 
 /** What a drill showed, from its journal; absent members were not seen. */
@@ -142,10 +142,22 @@ function stoppedWords(border: Readonly<Record<string, number>>): string {
   return stopped.map(([name, packets]) => `${name.replaceAll('_', ' ')} ${packets}`).join(', ')
 }
 
+/** Why there is nothing that a drill could prove. */
+function withoutStandby(situation: Situation): string {
+  const unknown = situation.sites.find((view) => view.answer === undefined)
+  if (unknown !== undefined) return `no site that answers is standby, and ${unseen(unknown)}`
+  const { name, protect } = situation.stack
+  if (protect === undefined) return 'the stack file names no standby'
+  const other = situation.sites.find((view) => view.answer?.observed.claim?.claim.role === 'stale')
+  return other === undefined
+    ? `${protect.standby} is not yet standby (lifeboat replicate ${name})`
+    : `${other.site.name} is stale and no standby (lifeboat reprotect ${name})`
+}
+
 /** Proof of a standby for `status`: what was drilled is compared with what would be launched now. */
 export function proofWords(situation: Situation, standby: SiteView | undefined): string {
   const proof = standby?.answer?.observed.claim?.claim.proof
-  if (standby === undefined) return 'unproven: no standby that answers'
+  if (standby === undefined) return `unproven: ${withoutStandby(situation)}`
   if (proof === undefined) return 'unproven: never drilled'
   const age = `${formatDuration(situation.now.getTime() - Date.parse(proof.ended_at))} ago`
   const kept = proof.kept ? `; drill ${proof.drill} is still up` : ''

@@ -166,9 +166,11 @@ function numbersOf(
   const answers = found('check').map((each) => Date.parse(String(each.at)) - decided)
   const complete = found('complete')[0]
   const dns = found('dns')[0]
+  // Looking again at what is up already is no recovery.
+  const launched = plan.undoable || plan.steps.some((step) => step.phase === 'start')
   const moves = plan.verb === 'move' || plan.verb === 'failback'
   return {
-    rto_ms: moves || plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
+    rto_ms: moves || !launched || plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
     ...(moves && answers.length > 0 ? { outage_ms: outage(steps, Math.max(...answers)) } : {}),
     point_age_ms: plan.point === undefined ? undefined : decided - Date.parse(plan.point.taken_at),
     point: plan.point,

@@ -28,7 +28,7 @@ afterAll(async () => {
   await incus('east', 'profile', 'delete', 'lifeboat-annex')
 })
 
-test('a client certificate that the sites do not know: unauthorized, and not taken for silence', async () => {
+test('a client certificate that the sites do not know: told as such, and not taken for silence', async () => {
   const key = join(labPaths.pki, 'stranger')
   await run([
     ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
@@ -43,7 +43,7 @@ test('a client certificate that the sites do not know: unauthorized, and not tak
   ]) {
     const ran = await lifeboat(['--sites', sites, ...argv])
     expect(ran.exit).toBe(1)
-    expect(ran.stderr).toContain('not authorized')
+    expect(ran.stderr).toContain('answers, but not to this client')
   }
   expect(await everything('east')).toEqual(before)
 })

@@ -41,6 +41,8 @@ const texts: readonly (readonly [RegExp, EngineErrorCode])[] = [
 
 /** What a full pool does is told by whatever program met it first. */
 function told(site: string, failure: IncusFailure): string {
+  if (failure.status === 401 || failure.status === 403)
+    return `Incus of ${site} does not trust this client's certificate for that (${failure.message})`
   return codeOf(failure) === 'no-space' ? `the pool of ${site} is full: ${failure.message}` : failure.message
 }
 
