@@ -40,6 +40,8 @@ export type Lifeboat = {
   readonly clock: Clock
   /** Who decides, for the record: `root@ops`. */
   readonly by: string
+  /** The process that works, and what can be known here of others. */
+  readonly processes: Pick<Situation, 'self' | 'lives'>
 }
 
 /** What a verb is asked for; one shape per verb. */
@@ -82,8 +84,12 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       return 'refused' in situation ? situation : planReplicate(situation)
     }
     case 'drill': {
-      const situation = await lookByName(lifeboat, request.stack, 'standby', now)
-      return 'refused' in situation ? situation : planDrill(situation, request)
+      const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)
+      if ('refused' in situation) return situation
+      return planDrill(
+        request.promote === true ? await withDns(lifeboat, situation, dns_in_a_hurry_s) : situation,
+        request,
+      )
     }
     case 'failover': {
       const situation = await lookByName(lifeboat, request.stack, 'standby', now, request.down)
@@ -122,12 +128,12 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
 export type Ran = { readonly operation: string; readonly outcome: Outcome; readonly report: Report }
 
 /** Executes a plan as it stands, with a journal. */
-export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher): Promise<Ran> {
+export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher, stop?: AbortSignal): Promise<Ran> {
   const operation = `${planned.made_at.replaceAll(/[-:]/g, '').slice(0, 15)}-${planned.verb}-${planned.stack}-${randomBytes(2).toString('hex')}`
   return locked(lifeboat, planned, async () => {
     const journal = journalOf(lifeboat, operation)
     journal.append({ type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned })
-    const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
+    const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch, stop)
     return { operation, outcome, report: report(lifeboat, operation) }
   })
 }
@@ -212,7 +218,12 @@ export async function points(lifeboat: Lifeboat, stack: string): Promise<readonl
 export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): Promise<Ran> {
   const { plan: planned } = opened(lifeboat, ran.operation)
   const claim = planned.steps.find((step) => step.point_of_no_return)
-  const definition = claim?.action.do === 'claim' ? claim.action.next.definition : undefined
+  const definition =
+    claim?.action.do === 'claim'
+      ? claim.action.next.definition
+      : claim?.action.do === 'role'
+        ? claim.action.to.definition
+        : undefined
   const records = definition === undefined ? undefined : stackOf(definition.text, definition.file).protect?.records
   if (claim === undefined || records === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
   const instance = { area: { kind: 'stack', stack: planned.stack } as const, name: records.machine }
@@ -414,6 +425,7 @@ function situationOf(
   return {
     now,
     by: lifeboat.by,
+    ...lifeboat.processes,
     stack,
     definition,
     clients: lifeboat.sites.clients,

@@ -6,6 +6,7 @@ import { openEngine } from '../engine/open.ts'
 import { systemClock } from '../lib/clock.ts'
 import type { Lifeboat } from '../lifeboat.ts'
 import { openOutside } from '../outside/open.ts'
+import { lives, ownProcess } from '../store/process.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { findSiteFile, readSites, siteFile } from './sites.ts'
 
@@ -22,6 +23,7 @@ export function openLifeboat(command: Command): Lifeboat {
     store: openState(command),
     clock: systemClock,
     by: `${userInfo().username}@${hostname()}`,
+    processes: { self: ownProcess(), lives },
   }
 }
 

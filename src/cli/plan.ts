@@ -12,6 +12,7 @@ type Options = {
   readonly point?: string
   readonly siteIsDown: readonly string[]
   readonly remove: readonly string[]
+  readonly promote?: boolean
   readonly json?: boolean
 }
 
@@ -24,9 +25,10 @@ export function planCommand(): Command {
     .argument('<stack>', 'stack file for deploy, else the name of a stack')
     .option('--site <name>', 'as in deploy and destroy')
     .option('--to <site>', 'as in failover and move')
-    .option('--point <name>', 'as in failover')
+    .option('--point <name>', 'as in failover and drill')
     .option('--site-is-down <site...>', 'as in failover', [])
     .option('--remove <instance...>', 'as in deploy', [])
+    .option('--promote', 'as in drill')
     .option('--json', 'the plan as JSON')
     .action(async (verb: string, stack: string, options: Options, command: Command) => {
       const request = requestOf(verb, stack, options)
@@ -53,7 +55,10 @@ function requestOf(verb: string, stack: string, options: Options): Request | und
     case 'replicate':
       return { verb, stack }
     case 'drill':
-      return { verb, stack, point: options.point, keep: false, remove: false }
+      return {
+        ...{ verb, stack, point: options.point, keep: false, remove: false },
+        ...{ promote: options.promote === true, down: options.siteIsDown },
+      }
     case 'failover':
       return { verb, stack, to: options.to, point: options.point, down: options.siteIsDown }
     case 'move':

@@ -13,12 +13,17 @@ import { decidedAt } from './sites.ts'
 export async function runVerb(
   command: Command,
   request: Request,
-  options: { readonly json?: boolean; readonly after?: (lifeboat: Lifeboat, ran: Ran) => Promise<Ran> },
+  options: {
+    readonly json?: boolean
+    readonly after?: (lifeboat: Lifeboat, ran: Ran) => Promise<Ran>
+    /** Ends the operation early; what it did is taken back. */
+    readonly interrupt?: AbortSignal
+  },
 ): Promise<void> {
   const lifeboat = openLifeboat(command)
   try {
     const ended = await betweenCycles(options.json === true, () =>
-      planAndRun(lifeboat, request, decidedAt(), options.json === true),
+      planAndRun(lifeboat, request, decidedAt(), options.json === true, options.interrupt),
     )
     if (ended === undefined) return
     const { planned, ran } = ended
@@ -42,6 +47,7 @@ export async function planAndRun(
   request: Request,
   decided: Date,
   quiet: boolean,
+  interrupt?: AbortSignal,
 ): Promise<{ readonly planned: Plan; readonly ran: Ran } | undefined> {
   const planned = await plan(lifeboat, request, decided)
   if ('refused' in planned) {
@@ -53,7 +59,7 @@ export async function planAndRun(
     for (const finding of planned.plan.findings) console.log(`  ${findingText(finding)}`)
   }
   const show = progress(planned.plan, quiet)
-  const ran = await run(lifeboat, planned.plan, show.watch)
+  const ran = await run(lifeboat, planned.plan, show.watch, interrupt)
   show.end()
   return { planned: planned.plan, ran }
 }

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/contract.ts'
 import { EngineError } from '../engine/error.ts'
-import type { RoleChange } from '../plan/plan.ts'
-import type { Claim } from '../state/objects.ts'
+import type { Action } from '../plan/plan.ts'
+import type { Claim, Point } from '../state/objects.ts'
 
 /** Another writer may come in between so often before we give up. */
 const tries = 4
@@ -48,16 +48,15 @@ export async function changeClaim(engine: Engine, stack: string, change: (claim:
  */
 export async function changeRole(
   engine: Engine,
-  stack: string,
-  from: Pick<Claim, 'role' | 'epoch'>,
-  newest: string | undefined,
-  to: RoleChange,
+  { stack, from, newest, to }: Extract<Action, { do: 'role' }>,
+  born?: Point,
 ): Promise<void> {
   const now = await engine.readClaim(stack)
   if (now === undefined)
     throw new EngineError('not-found', engine.site, 'claim', `${engine.site} has no claim for ${stack}`)
   const { claim } = now
-  const next = { ...claim, ...to }
+  const others = claim.points.filter((each) => each.name !== born?.name)
+  const next = { ...claim, ...to, ...(born === undefined ? {} : { points: [born, ...others] }) }
   if (same(claim, next)) return
   if (claim.role !== from.role || claim.epoch !== from.epoch) throw lost(engine.site, claim)
   if (newest !== undefined && claim.points[0]?.name !== newest) {

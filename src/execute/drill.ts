@@ -1,7 +1,7 @@
 import { areaLabel } from '../engine/describe.ts'
 import { EngineError } from '../engine/error.ts'
 import type { DrillAction } from '../plan/plan.ts'
-import type { Proof } from '../state/objects.ts'
+import type { Drilling, Proof } from '../state/objects.ts'
 import { changeClaim } from './claims.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
@@ -23,6 +23,10 @@ export function performDrill(action: DrillAction, context: Performing): Promise<
       return untouched(action, context)
     case 'prove':
       return prove(action, context)
+    case 'drilling':
+      return drilling(action, context)
+    case 'drilled':
+      return drilled(action, context)
     case 'clear':
       return clear(action, context)
     case 'prove-failed':
@@ -152,8 +156,42 @@ async function prove(action: Of<'prove'>, context: Performing): Promise<Found> {
     checks: action.check_steps.length,
     matrix: { pass: Number(seen.pass), stopped: Number(seen.stopped), no_evidence: Number(seen.no_evidence) },
   }
-  await write(context, action.stack, () => proof)
+  await write(context, action.stack, (_, drilling) => {
+    if (drilling !== undefined && drilling.drill !== proof.drill)
+      throw new EngineError(
+        'conflict',
+        context.site,
+        'prove',
+        `drill ${drilling.drill} of ${drilling.by} has taken the place of this one at ${context.site}`,
+      )
+    return proof
+  })
   return { verdict: proof.verdict, at: proof.ended_at }
+}
+
+/** Of two that begin at the same time the claim takes one; the other is told who it is. */
+async function drilling(action: Of<'drilling'>, { world, site }: Performing): Promise<Found> {
+  await changeClaim(world.engine(site), action.stack, (claim) => {
+    const now = claim.drilling
+    if (now !== undefined && now.drill !== action.drilling.drill && now.drill !== action.instead)
+      throw new EngineError(
+        'conflict',
+        site,
+        'drilling',
+        `drill ${now.drill} of ${action.stack} was begun at ${site} by ${now.by} at ${now.since}: one at a time`,
+      )
+    return { ...claim, drilling: action.drilling }
+  })
+  return { drill: action.drilling.drill }
+}
+
+async function drilled(action: Of<'drilled'>, { world, site }: Performing): Promise<Found> {
+  await changeClaim(world.engine(site), action.stack, (claim) => {
+    if (claim.drilling?.drill !== action.drill) return claim
+    const { drilling: _, ...rest } = claim
+    return rest
+  })
+  return {}
 }
 
 async function clear(action: Of<'clear'>, { world, site }: Performing): Promise<Found> {
@@ -192,13 +230,13 @@ async function proveFailed(action: Of<'prove-failed'>, context: Performing): Pro
 async function write(
   { world, site }: Performing,
   stack: string,
-  next: (now: Proof | undefined) => Proof,
+  next: (now: Proof | undefined, drilling: Drilling | undefined) => Proof,
 ): Promise<void> {
   try {
-    await changeClaim(world.engine(site), stack, (claim) => ({ ...claim, proof: next(claim.proof) }))
+    await changeClaim(world.engine(site), stack, (claim) => ({ ...claim, proof: next(claim.proof, claim.drilling) }))
   } catch (error) {
     // A lost answer: read whether it was written before it is written again.
     if (!(error instanceof EngineError) || error.code === 'not-found') throw error
-    await changeClaim(world.engine(site), stack, (claim) => ({ ...claim, proof: next(claim.proof) }))
+    await changeClaim(world.engine(site), stack, (claim) => ({ ...claim, proof: next(claim.proof, claim.drilling) }))
   }
 }

@@ -21,8 +21,15 @@ export type Watcher = (
 /**
  * Walks a plan: every step as soon as the steps before it are done. Before the point of no return a failure unwinds;
  * after it the operation is stuck and can be resumed. Called again on the same journal it goes on where that ends.
+ * `stop` ends it as a failure would, as long as there is more to do than to clean up.
  */
-export async function execute(plan: Plan, world: World, journal: Journal, watch: Watcher = () => {}): Promise<Outcome> {
+export async function execute(
+  plan: Plan,
+  world: World,
+  journal: Journal,
+  watch: Watcher = () => {},
+  stop: AbortSignal = never,
+): Promise<Outcome> {
   generations(plan.steps)
   const log = async (event: JournalEvent) => {
     await journal.append(event)
@@ -30,7 +37,7 @@ export async function execute(plan: Plan, world: World, journal: Journal, watch:
   }
   const before = fold(await journal.events())
   if (before.unwinding === undefined) {
-    const failed = await forward(plan, world, before, log, watch)
+    const failed = await forward(plan, world, before, log, watch, stop)
     if (failed === undefined) return end(world, log, 'done')
     const state = fold(await journal.events())
     if (pastNoReturn(plan, state)) return end(world, log, 'stuck')
@@ -74,6 +81,7 @@ async function forward(
   before: JournalState,
   log: Log,
   watch: Watcher,
+  stop: AbortSignal,
 ): Promise<string | undefined> {
   const found = new Map<string, Found>(before.done)
   const finished = new Set<string>(before.done.keys())
@@ -82,6 +90,15 @@ async function forward(
   const missed = new Set<string>()
   let failed: string | undefined
   let bug: { readonly error: unknown } | undefined
+
+  const cleaning = () => plan.steps.every((step) => finished.has(step.id) || cleans(step))
+  const stopped_by = () => {
+    if (failed !== undefined || cleaning()) return
+    failed = String(stop.reason)
+    control.abort()
+  }
+  if (stop.aborted) stopped_by()
+  else stop.addEventListener('abort', stopped_by, { once: true })
 
   const run = async (step: Step): Promise<void> => {
     const lacking = step.optional ? step.after.find((id) => missed.has(id)) : undefined
@@ -93,7 +110,7 @@ async function forward(
     }
     await log({ type: 'step-started', at: now(world), step: step.id })
     try {
-      const result = await perform(step.action, {
+      const performing = perform(step.action, {
         world,
         site: step.site,
         signal: control.signal,
@@ -101,6 +118,7 @@ async function forward(
         again: before.open.has(step.id) || before.failed.has(step.id),
         progress: (text) => watch({ type: 'progress', step: step.id, text }),
       })
+      const result = await (looks(step) ? orStopped(performing, stop) : performing)
       found.set(step.id, result)
       finished.add(step.id)
       await log({ type: 'step-done', at: now(world), step: step.id, found: result })
@@ -133,8 +151,33 @@ async function forward(
     if (running.size === 0) break
     await Promise.race(running.values())
   }
+  stop.removeEventListener('abort', stopped_by)
   if (bug !== undefined) throw bug.error
   return failed
+}
+
+const never = new AbortController().signal
+
+const cleans = (step: Step): boolean => step.phase === 'clean' || step.phase === 'stop'
+
+/** Steps that only wait and look: nothing has to be awaited before they are given up. */
+const looks = ({ action }: Step): boolean =>
+  ['ready', 'lease', 'matrix', 'bubble-check', 'border-counters', 'untouched'].includes(action.do)
+
+/** What looks for minutes is not waited for when a person wants an end. */
+async function orStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
+  let listener = () => {}
+  const stopping = new Promise<never>((_, reject) => {
+    listener = () => reject(Object.assign(new Error('stopped'), { name: 'AbortError' }))
+    if (stop.aborted) listener()
+    else stop.addEventListener('abort', listener, { once: true })
+  })
+  work.catch(() => {})
+  try {
+    return await Promise.race([work, stopping])
+  } finally {
+    stop.removeEventListener('abort', listener)
+  }
 }
 
 const isAbort = (error: unknown): boolean =>

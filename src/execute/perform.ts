@@ -1,7 +1,7 @@
 import type { Engine, ExecResult } from '../engine/contract.ts'
 import { EngineError } from '../engine/error.ts'
 import type { Action } from '../plan/plan.ts'
-import type { Claim } from '../state/objects.ts'
+import type { Claim, Point } from '../state/objects.ts'
 import { checkpoint, unpause } from './checkpoint.ts'
 import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
 import { performDrill } from './drill.ts'
@@ -33,7 +33,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await restoreClaim(engine, action.written, action.before)
       return {}
     case 'role':
-      await changeRole(engine, action.stack, action.from, action.newest, action.to)
+      await changeRole(engine, action, born(action, context))
       return { epoch: action.to.epoch, role: action.to.role }
     case 'release-claim': {
       const claimed = await engine.readClaim(action.stack)
@@ -125,9 +125,26 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'border-counters':
     case 'untouched':
     case 'prove':
+    case 'drilling':
+    case 'drilled':
     case 'clear':
     case 'prove-failed':
       return performDrill(action, context)
+  }
+}
+
+/** Its instant is that of the checkpoint: a change that is made again writes the same. */
+function born({ born: wanted }: Extract<Action, { do: 'role' }>, context: Performing): Point | undefined {
+  if (wanted === undefined) return undefined
+  const { taken_at, pause_ms } = context.found(wanted.checkpoint_step)
+  const at = String(taken_at)
+  return {
+    ...wanted.point,
+    taken_at: at,
+    complete_at: at,
+    pause_ms: Number(pause_ms),
+    sent_bytes: 0,
+    incremental: true,
   }
 }
 

@@ -89,6 +89,9 @@ export function borderSteps(view: SiteView, area: Area, border: Border): readonl
   ]
 }
 
+/** As long as a machine of the stack is given: a stub that never listens fails the drill no later than one of those. */
+const STUB_S = 60
+
 /** Machines that stand for central services, at their addresses. */
 export function stubSteps(view: SiteView, area: Area, border: Border): readonly Step[] {
   const site = view.site.name
@@ -129,7 +132,7 @@ export function stubSteps(view: SiteView, area: Area, border: Border): readonly 
         `ready ${ref.name}`,
         tcp.length === 0
           ? { do: 'lease', instance: ref, interface: 'eth0', within_s: 30 }
-          : { do: 'ready', from: { area, name: border.name }, machines: [ref], probes: tcp, within_s: 90 },
+          : { do: 'ready', from: { area, name: border.name }, machines: [ref], probes: tcp, within_s: STUB_S },
         'answers at the address of the service',
         { after: [`start ${ref.name}`] },
       ),

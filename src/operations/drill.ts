@@ -5,13 +5,14 @@ import { ids, step } from '../plan/step.ts'
 import type { Area, Claim, ObservedArea, Point } from '../state/objects.ts'
 import { borderObject, borderSteps, drilledServices, stubSteps } from './drill-border.ts'
 import { matrixOf } from './drill-matrix.ts'
+import { bubblesAt, occupied } from './drill-owner.ts'
 import { partsOf } from './drill-parts.ts'
 import { removed } from './drill-removal.ts'
 import { trustSteps, verifySteps } from './drill-verify.ts'
 import { firewallOf, outsideLegs } from './ingress.ts'
 import { launch, statefulOf, withoutMissing } from './launch.ts'
-import { isRescue } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
+import { planPromote } from './promote.ts'
 import { activeView, type SiteView, type Situation } from './situation.ts'
 import { isError, lacks } from './survey.ts'
 
@@ -22,6 +23,12 @@ export type DrillRequest = {
   readonly keep: boolean
   /** Only remove a bubble that was kept. */
   readonly remove: boolean
+  /** A drill whose controller is gone, by a person's word: its bubble may be removed. */
+  readonly gone?: string | undefined
+  /** Make a kept drill the stack, as a failover does. */
+  readonly promote?: boolean
+  /** For `promote`: sites that a person states to be down. */
+  readonly down?: readonly string[]
 }
 
 /**
@@ -30,11 +37,14 @@ export type DrillRequest = {
  */
 export function planDrill(situation: Situation, request: DrillRequest): Planned {
   const { stack } = situation
+  if (request.promote === true) return planPromote(situation, { point: request.point, down: request.down ?? [] })
+  if (request.remove) return planRemoval(situation, request.gone)
   const view = situation.sites.find((each) => each.answer?.observed.claim?.claim.role === 'standby')
   const claim = view?.answer?.observed.claim?.claim
   if (view === undefined || claim === undefined) return noStandby(situation)
-  const bubbles = (view.answer?.observed.areas ?? []).filter(({ area }) => area.kind === 'bubble' && !isRescue(area))
-  if (request.remove) return planRemoval(situation, view, claim, bubbles)
+  const busy = occupied(situation, view, claim, undefined)
+  if (busy !== undefined) return busy
+  const bubbles = bubblesAt(view)
   const kept = bubbles.find((each) => each.area.kind === 'bubble' && isKept(claim, each.area))
   if (kept?.area.kind === 'bubble')
     return refuse(
@@ -56,12 +66,14 @@ export function planDrill(situation: Situation, request: DrillRequest): Planned 
   const area: Area = { kind: 'bubble', stack: stack.name, drill }
   const origins = originsOf(situation, view, area, point)
   if ('refused' in origins) return origins
-  return { plan: planOf({ situation, view, area, drill, point, findings, bubbles, keep: request.keep }, origins.make) }
+  const { keep } = request
+  return { plan: planOf({ situation, view, claim, area, drill, point, findings, bubbles, keep }, origins.make) }
 }
 
 type Drill = {
   readonly situation: Situation
   readonly view: SiteView
+  readonly claim: Claim
   readonly area: Area
   readonly drill: string
   readonly point: Point | undefined
@@ -71,14 +83,15 @@ type Drill = {
 }
 
 function planOf(drill: Drill, make: Parameters<typeof launch>[0]['make']): Plan {
-  const { situation, view, area, point, bubbles } = drill
+  const { situation, view, claim, area, point, bubbles } = drill
   const { stack } = situation
   const site = view.site.name
   const border = borderOf(situation, view)
   const matrix = matrixOf(view.compiled, border)
-  const earlier = bubbles.flatMap((each) => removed(site, each))
+  const begin = beginStep(situation, site, claim, drill.drill)
+  const earlier = bubbles.flatMap((each) => removed(site, each, [begin.id]))
   const around = [...borderSteps(view, area, border), ...stubSteps(view, area, border)]
-  const brought = launch({ view, area, make, after: ids(earlier) }).map((each) => inBubble(each, border))
+  const brought = launch({ view, area, make, after: [begin.id, ...ids(earlier)] }).map((each) => inBubble(each, border))
   const trust = trustSteps(view, area, border)
   const seen = verifySteps(situation, view, area, border, matrix, ids(trust))
   const not_tested = notTested(situation, view, matrix.untested)
@@ -91,7 +104,7 @@ function planOf(drill: Drill, make: Parameters<typeof launch>[0]['make']): Plan 
     not_tested,
     kept: drill.keep,
   }
-  const built = withoutMissing([...earlier, ...brought, ...around, ...trust, ...seen])
+  const built = withoutMissing([begin, ...earlier, ...brought, ...around, ...trust, ...seen])
   const prove = step(
     'verify',
     site,
@@ -109,12 +122,20 @@ function planOf(drill: Drill, make: Parameters<typeof launch>[0]['make']): Plan 
   const failed = { do: 'prove-failed' as const, stack: stack.name, proof }
   const first = built.map((each) => (each.id === 'area' ? { ...each, undo: [...each.undo, failed] } : each))
   const clear = drill.keep ? [] : removed(site, contents(view, area, border, make), [prove.id])
+  const end = step(
+    'clean',
+    site,
+    'drilled',
+    { do: 'drilled', stack: stack.name, drill: drill.drill },
+    'the next one may begin',
+    { after: [prove.id, ...ids(clear)] },
+  )
   return {
     verb: 'drill',
     stack: stack.name,
     made_at: situation.now.toISOString(),
     summary: `drill ${drill.drill}: launch ${stack.name} at ${site} in a bubble${point === undefined ? '' : ` from point ${point.name}, taken ${ageWords(situation.now, point)} ago`}${drill.keep ? ', and leave it up' : ''}`,
-    steps: [...first, prove, ...clear],
+    steps: [...first, prove, ...clear, end],
     touches: border.site_leg
       ? [
           {
@@ -130,12 +151,53 @@ function planOf(drill: Drill, make: Parameters<typeof launch>[0]['make']): Plan 
   }
 }
 
+/** Of two controllers that begin at the same time the claim of the site lets one: see `drill-owner.ts`. */
+function beginStep(situation: Situation, site: string, claim: Claim, drill: string): Step {
+  const { stack, by, self, now } = situation
+  const drilling = { drill, by, since: now.toISOString(), owner: self }
+  return step(
+    'build',
+    site,
+    'drilling',
+    { do: 'drilling', stack: stack.name, drilling, instead: claim.drilling?.drill },
+    'one drill at a time, whoever asks',
+    { undo: [{ do: 'drilled', stack: stack.name, drill }] },
+  )
+}
+
 /** Only the removal of bubbles: a kept one, or what a drill left whose controller died. */
-function planRemoval(situation: Situation, view: SiteView, claim: Claim, bubbles: readonly ObservedArea[]): Planned {
+function planRemoval(situation: Situation, gone: string | undefined): Planned {
   const { stack } = situation
-  if (bubbles.length === 0) return refuse(`no drill of ${stack.name} is up at ${view.site.name}`)
-  const steps = bubbles.flatMap((each) => removed(view.site.name, each))
-  const { proof } = claim
+  const view =
+    situation.sites.find((each) => bubblesAt(each).length > 0) ??
+    situation.sites.find((each) => each.answer?.observed.claim?.claim.drilling !== undefined)
+  const claim = view?.answer?.observed.claim?.claim
+  if (view === undefined || claim === undefined) {
+    const silent = situation.sites.filter((each) => each.answer === undefined).map((each) => each.site.name)
+    return refuse(
+      `no drill of ${stack.name} is up at a site that answers`,
+      silent.length === 0 ? undefined : `silent: ${silent.join(', ')}`,
+    )
+  }
+  const busy = occupied(situation, view, claim, gone)
+  if (busy !== undefined) return busy
+  const bubbles = bubblesAt(view)
+  const gones = bubbles.flatMap((each) => removed(view.site.name, each))
+  const { proof, drilling } = claim
+  const steps =
+    drilling === undefined
+      ? gones
+      : [
+          ...gones,
+          step(
+            'clean',
+            view.site.name,
+            'drilled',
+            { do: 'drilled', stack: stack.name, drill: drilling.drill },
+            'the next one may begin',
+            { after: ids(gones) },
+          ),
+        ]
   const unkeep =
     proof?.kept === true
       ? [
@@ -154,7 +216,7 @@ function planRemoval(situation: Situation, view: SiteView, claim: Claim, bubbles
       verb: 'drill',
       stack: stack.name,
       made_at: situation.now.toISOString(),
-      summary: `remove ${bubbles.map((each) => (each.area.kind === 'bubble' ? `drill ${each.area.drill}` : '')).join(', ')} at ${view.site.name}`,
+      summary: `remove ${bubbles.map((each) => (each.area.kind === 'bubble' ? `drill ${each.area.drill}` : '')).join(', ') || `the record of drill ${drilling?.drill}`} at ${view.site.name}`,
       steps: [...steps, ...unkeep],
       touches: [],
       not_tested: [],

@@ -192,7 +192,7 @@ type Fencing = {
 }
 
 /** Either the active site answers and is fenced, or a person has said that it is down. Nothing else will do. */
-function fencing(
+export function fencing(
   situation: Situation,
   claim: Claim,
   peer: SiteView | undefined,

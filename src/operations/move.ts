@@ -6,7 +6,7 @@ import { ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, type Origin, statefulOf, withoutMissing } from './launch.ts'
 import { leftovers } from './leftovers.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, stackArea } from './naming.ts'
-import { originsOf } from './origins.ts'
+import { originsOf, withKept } from './origins.ts'
 import { resumePaused } from './paused.ts'
 import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
@@ -257,38 +257,6 @@ function copy(
       ? { ...each, undo: [{ do: 'remove-point' as const, stack: each.action.stack, name: point }] }
       : each,
   )
-}
-
-/** The clones that will be there by the time of the launch. */
-function withKept(view: SiteView, stack: string, coming: readonly string[]): SiteView {
-  if (view.answer === undefined) return view
-  const { observed } = view.answer
-  const area = keepArea(stack)
-  const areas = observed.areas.map((each) =>
-    each.area.kind === 'keep'
-      ? {
-          ...each,
-          instances: [
-            ...each.instances,
-            ...coming.map((name) => ({
-              object: {
-                type: 'instance' as const,
-                area,
-                name,
-                role: 'machine' as const,
-                image: '',
-                nics: [],
-                digest: '',
-              },
-              power: 'stopped' as const,
-              snapshots: [],
-              started_at: undefined,
-            })),
-          ],
-        }
-      : each,
-  )
-  return { ...view, answer: { ...view.answer, observed: { ...observed, areas } } }
 }
 
 /** What holds no data is made before the source is touched: the outage is shorter by that. */

@@ -10,6 +10,13 @@ export function pointName(at: Date): string {
   return `p${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${time.slice(9, 12)}`
 }
 
+/** The instant in the name of a point: when its cycle was planned, shortly before it was taken. */
+export function pointTime(name: string): string {
+  const [, year, month, day, hour, minute, second, ms] =
+    /^p(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-(\d{3})$/.exec(name) ?? []
+  return `${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`
+}
+
 /** The clone of one machine of a point. */
 export const keptName = (machine: string, point: string): string => `${machine}-${point}`
 

@@ -56,6 +56,38 @@ export function originsOf(
   return { make }
 }
 
+/** The clones that will be there by the time of the launch. */
+export function withKept(view: SiteView, stack: string, coming: readonly string[]): SiteView {
+  if (view.answer === undefined) return view
+  const { observed } = view.answer
+  const area = keepArea(stack)
+  const areas = observed.areas.map((each) =>
+    each.area.kind === 'keep'
+      ? {
+          ...each,
+          instances: [
+            ...each.instances,
+            ...coming.map((name) => ({
+              object: {
+                type: 'instance' as const,
+                area,
+                name,
+                role: 'machine' as const,
+                image: '',
+                nics: [],
+                digest: '',
+              },
+              power: 'stopped' as const,
+              snapshots: [],
+              started_at: undefined,
+            })),
+          ],
+        }
+      : each,
+  )
+  return { ...view, answer: { ...view.answer, observed: { ...observed, areas } } }
+}
+
 /** The point that was asked for, or the newest. */
 export function pointOf(points: readonly Point[], asked: string | undefined): Point | undefined {
   if (asked !== undefined) return points.find((point) => point.name === asked)

@@ -2,6 +2,7 @@ import { type GuestFreeze, type Planned, refuse, type Step } from '../plan/plan.
 import { ids, step } from '../plan/step.ts'
 import type { Keep } from '../stack/stack.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
+import { bubbleFindings } from './drill-owner.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
@@ -44,11 +45,14 @@ export function planReplicate(situation: Situation): Planned {
       point: undefined,
       // The data is worth having also where a launch would still fail; what is missing is told with every cycle.
       undoable: true,
-      findings: missing.map((finding) =>
-        isError(finding)
-          ? { ...finding, level: 'warning' as const, what: `standby not ready: ${finding.what}` }
-          : finding,
-      ),
+      findings: [
+        ...missing.map((finding) =>
+          isError(finding)
+            ? { ...finding, level: 'warning' as const, what: `standby not ready: ${finding.what}` }
+            : finding,
+        ),
+        ...bubbleFindings(situation),
+      ],
     },
   }
 }
@@ -131,6 +135,7 @@ function roles(situation: Situation, active: SiteView, standby: SiteView): reado
       launched: undefined,
       definition: situation.definition,
       proof: claim?.claim.proof,
+      drilling: claim?.claim.drilling,
       rescues: claim?.claim.rescues,
     }
     steps.push(

@@ -1,6 +1,6 @@
 import type { Compiled } from '../compile/compiled.ts'
 import type { Stack } from '../stack/stack.ts'
-import type { Definition, Observed, Survey } from '../state/objects.ts'
+import type { Definition, Observed, Owner, Survey } from '../state/objects.ts'
 import type { ClientPlace, Site } from '../state/sites.ts'
 
 /** All that an operation is planned from. Plain values: the same situation gives the same plan. */
@@ -12,6 +12,9 @@ export type Situation = {
   readonly definition: Definition
   readonly sites: readonly SiteView[]
   readonly clients: readonly ClientPlace[]
+  /** The process that asks, and what can be known here of another one. */
+  readonly self: Owner
+  readonly lives: (owner: Owner) => 'alive' | 'gone' | 'unknown'
 }
 
 /** One site as it was seen; `answer` is absent where it did not answer, which says nothing about whether it is down. */

@@ -3,6 +3,7 @@ import type {
   Area,
   Claim,
   Definition,
+  Drilling,
   InstanceObject,
   InstanceRef,
   NetworkObject,
@@ -103,6 +104,11 @@ export type Action =
       /** The newest point that the claim has to list; it is what will be launched. */
       readonly newest?: string
       readonly to: RoleChange
+      /** A point that was taken at this site itself, and begins to exist with this change. */
+      readonly born?: {
+        readonly point: Pick<Point, 'name' | 'machines' | 'digest' | 'drill'>
+        readonly checkpoint_step: string
+      }
     }
   | { readonly do: 'release-claim'; readonly stack: string }
   | { readonly do: 'area'; readonly area: Area }
@@ -203,6 +209,8 @@ export type RoleChange = Pick<Claim, 'role' | 'epoch' | 'decided'> & {
   readonly definition?: Definition
   readonly handed?: Claim['handed']
   readonly rescues?: Claim['rescues']
+  readonly proof?: Claim['proof']
+  readonly drilling?: Claim['drilling']
 }
 
 /** What a drill does that no launch does: look from inside its bubble, and write down what was seen. */
@@ -238,6 +246,15 @@ export type DrillAction =
       readonly check_steps: readonly string[]
       readonly matrix_step: string
     }
+  /** Says in the claim of the site who drills, atomically; `instead` is a record of somebody who is gone. */
+  | {
+      readonly do: 'drilling'
+      readonly stack: string
+      readonly drilling: Drilling
+      readonly instead: string | undefined
+    }
+  /** Takes the record away again, if it still is of this drill. */
+  | { readonly do: 'drilled'; readonly stack: string; readonly drill: string }
   /** Undo of what is seen in a bubble: removes its instances side by side; what it can not remove is left to their own undo. */
   | { readonly do: 'clear'; readonly area: Area }
   /** Undo of a drill: what did not end well is no proof, and takes the place of an older one. */

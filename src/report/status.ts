@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from '../lib/duration.ts'
+import { type BubbleState, bubbleStates } from '../operations/drill-owner.ts'
 import { stackArea } from '../operations/naming.ts'
 import { instanceObject } from '../operations/objects.ts'
 import { preparedObjects } from '../operations/replicate.ts'
@@ -32,6 +33,8 @@ export type SiteStatus = {
   readonly newest_point: string | undefined
   /** Copies of a site that lost its role, kept until a person lets them go. */
   readonly rescues: readonly Rescue[]
+  /** Drills that are up, or of which something is left. */
+  readonly drills: readonly BubbleState[]
   readonly pool_free_bytes: number | undefined
   /** Why a launch here would fail, or why the standby differs from the active site. */
   readonly not_ready: readonly string[]
@@ -74,6 +77,7 @@ function siteStatus(situation: Situation, view: SiteView, active: boolean): Site
     points: claim?.points.length ?? 0,
     newest_point: claim?.points[0]?.name,
     rescues: claim?.rescues ?? [],
+    drills: bubbleStates(situation, view),
     pool_free_bytes: view.answer?.survey.pool.free_bytes,
     not_ready: active || view.answer === undefined || claim?.role !== 'standby' ? [] : notReady(situation, view),
   }
@@ -109,6 +113,10 @@ export function statusText(status: Status): string {
     for (const rescue of site.rescues)
       lines.push(
         `    set aside: ${rescue.machines.join(' ')} of epoch ${rescue.epoch} (lifeboat rescue ${status.stack})`,
+      )
+    for (const { drill, state, words } of site.drills)
+      lines.push(
+        `    drill ${drill}: ${words}${state === 'running' ? '' : ` (lifeboat drill ${status.stack} --remove)`}`,
       )
     for (const reason of site.not_ready) lines.push(`    not ready: ${reason}`)
     if (site.pool_free_bytes !== undefined) lines.push(`    pool: ${formatBytes(site.pool_free_bytes)} free`)

@@ -89,6 +89,27 @@ export type Claim = {
   readonly rescues?: readonly Rescue[] | undefined
   /** The newest drill at this site. */
   readonly proof?: Proof | undefined
+  /** A drill that somebody runs at this site: nobody else begins one or removes its bubble meanwhile. */
+  readonly drilling?: Drilling | undefined
+}
+
+/** Who runs a drill, and by which process: on the machine where that ran anybody can see whether it still does. */
+export type Drilling = {
+  readonly drill: string
+  readonly by: string
+  readonly since: string
+  readonly owner: Owner
+}
+
+/** A process, so that another one of the same machine can tell whether it is gone; a number alone comes back. */
+export type Owner = {
+  readonly host: string
+  readonly boot: string
+  /** Its pid namespace, without which the number says nothing. */
+  readonly namespace: string
+  readonly pid: number
+  /** Start of the process in clock ticks since boot. */
+  readonly start: string
 }
 
 /** The record of a drill, bound to what was drilled. */
@@ -142,6 +163,8 @@ export type Point = {
   readonly machines: readonly string[]
   /** Digest of the stack that wrote it. */
   readonly digest: string
+  /** Taken in the bubble of this drill, not at the active site: it holds what was written there. */
+  readonly drill?: string | undefined
 }
 
 export type PowerVerb = 'start' | 'stop' | 'kill' | 'pause' | 'resume'

@@ -3,6 +3,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } 
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { bootId, startOf } from './process.ts'
 
 export type Lock = { release(): void }
 
@@ -114,18 +115,4 @@ function isAlive(holder: Holder): boolean {
   // Nothing can be known about a process of another machine: a person has to decide.
   if (holder.host !== hostname()) return true
   return holder.boot === bootId() && startOf(holder.pid) === holder.start
-}
-
-/** Field 22 of /proc/PID/stat, proc(5); the second field may hold spaces and parentheses. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
-}
-
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }

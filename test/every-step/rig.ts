@@ -3,7 +3,7 @@ import { type FakeWorld, fakeWorld } from '../../src/engine/fake/world.ts'
 import { retry } from '../../src/engine/wrap/retry.ts'
 import type { JournalEvent } from '../../src/execute/journal.ts'
 import type { Lifeboat } from '../../src/lifeboat.ts'
-import type { Area } from '../../src/state/objects.ts'
+import type { Area, Owner } from '../../src/state/objects.ts'
 import type { Sites } from '../../src/state/sites.ts'
 import type { Store } from '../../src/store/store.ts'
 import { fakeOutside } from './fake-outside.ts'
@@ -18,7 +18,7 @@ export type Rig = {
   readonly world: FakeWorld
   readonly dns: Map<string, string>
   /** A controller as it is now; after a crash ask for another one. */
-  controller(journals?: Journals): Lifeboat
+  controller(journals?: Journals, alive?: (owner: Owner) => boolean): Lifeboat
   readonly journals: Journals
   /** The same again, which goes its own way. */
   copy(): Rig
@@ -38,17 +38,30 @@ function rigOver(world: FakeWorld, dns: Map<string, string>, journals: Journals)
     world,
     dns,
     journals,
-    controller: (kept = journals) => ({
+    controller: (kept = journals, alive: (owner: Owner) => boolean = () => false) => ({
       sites,
       engines: new Map(world.siteNames.map((name) => [name, retry(world.engine(name), { clock: world.clock })])),
       outside: fakeOutside(world, dns),
       store: memoryStore(kept),
       clock: world.clock,
       by: 'test@fake',
+      processes: controllerProcess(alive),
     }),
     state: () => stateOf(world, dns),
   }
 }
+
+/** Every controller is a process of its own; what the tests do not keep alive is gone. */
+function controllerProcess(alive: (owner: Owner) => boolean): Lifeboat['processes'] {
+  const self = { host: 'fake', boot: 'fake', namespace: 'fake', pid: ++processes, start: '0' }
+  return {
+    self,
+    lives: (owner) =>
+      owner.host !== self.host ? 'unknown' : owner.pid === self.pid || alive(owner) ? 'alive' : 'gone',
+  }
+}
+
+let processes = 0
 
 const dnsServer = {
   server: '192.0.2.54',
@@ -105,6 +118,8 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
     site.powered = powered
     const claim = observed.claim?.claim
     if (claim !== undefined) {
+      if (claim.drilling !== undefined) found.push(`${name} is being drilled`)
+      if (claim.proof?.kept === true) found.push(`${name} proof of a bubble that was left up`)
       found.push(
         `${name} claim ${claim.role} epoch ${claim.epoch} ${claim.points.length > 0 ? 'with' : 'without'} points, definition ${claim.definition?.digest.slice(0, 8) ?? 'none'}`,
       )

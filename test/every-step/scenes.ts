@@ -48,6 +48,16 @@ export const scenes: readonly Scene[] = [
   { name: 'failback', request: failback, prepare: () => lostAndBack(reprotect, replicate) },
   { name: 'drill', request: drill, prepare: () => bubbly(deploy, replicate) },
   {
+    name: 'promotion of a kept drill',
+    request: { ...drill, promote: true, down: ['east'] },
+    prepare: async () => {
+      const on = await bubbly(deploy, replicate)
+      await go(on, { ...drill, keep: true })
+      on.world.powerCut('east')
+      return on
+    },
+  },
+  {
     name: 'destroy',
     request: { verb: 'destroy', stack: 'shop', consent: 'shop', site: undefined },
     prepare: () => after(deploy, replicate),
