@@ -30,6 +30,8 @@ export const CENTRAL_ADDRESSES = { ldap: '10.200.0.1', ntp: '10.200.0.2', sql: '
 const NAMES = ['web', 'app', 'data', 'front', 'back'] as const
 const GROUPS = ['red', 'blue', 'green', 'black', 'white'] as const
 const CENTRAL = ['ldap', 'ntp', 'sql']
+/** Outside and inside, and one within another. */
+const GROUP = ['203.0.113.0/25', '203.0.113.7/32', '10.2.32.0/23', '198.18.0.0/16']
 const PORTS = { ldap: ['tcp', 389], ntp: ['udp', 123], sql: ['tcp', 5432] } as const
 
 type Draft = {
@@ -46,7 +48,7 @@ type DraftRule = {
   readonly from: readonly string[]
   readonly to: readonly string[]
   readonly width: number
-}
+} & Pick<Rule, 'verdict' | 'at' | 'log' | 'limit'>
 
 function arbitrarySegment(name: string, index: number): fc.Arbitrary<Segment> {
   return fc.constantFrom(20, 24, 25, 26, 27).map((bits) => ({ name, prefix: `10.${index + 1}.32.0/${bits}` }))
@@ -82,14 +84,24 @@ function arbitraryInside(segments: readonly string[]): fc.Arbitrary<string[]> {
 
 /** Ends are drawn as words; `s0` to `s3` are balanced services, dropped where there are not so many. */
 function arbitraryRule(segments: readonly string[], groups: readonly string[]): fc.Arbitrary<DraftRule> {
-  const prefixes = ['203.0.113.0/24', '203.0.113.128/25', '10.1.32.0/28', '10.0.0.0/8']
-  const words = fc.constantFrom('anyone', ...prefixes, ...segments, ...groups)
+  // The last is where a drill puts its client.
+  const prefixes = ['203.0.113.0/24', '203.0.113.128/25', '10.1.32.0/28', '10.0.0.0/8', '198.18.0.0/23']
+  const words = fc.constantFrom('anyone', 'group', ...prefixes, ...segments, ...groups)
   const targets = fc.oneof(words, fc.constantFrom('s0', 's1', 's2', 's3'))
   return fc.record({
     protocol: fc.constantFrom('tcp', 'tcp', 'udp', 'icmp'),
     from: fc.array(words, { minLength: 1, maxLength: 2 }),
     to: fc.array(targets, { minLength: 1, maxLength: 2 }),
     width: fc.integer({ min: 0, max: 3 }),
+    verdict: fc.constantFrom('allow', 'allow', 'allow', 'deny'),
+    at: fc.constantFrom(undefined, undefined, undefined, 2222, 8443),
+    log: fc.boolean(),
+    limit: fc.constantFrom(
+      undefined,
+      undefined,
+      { count: 100, per: 'second' as const, each_client: false },
+      { count: 20, per: 'minute' as const, each_client: true },
+    ),
   })
 }
 
@@ -156,6 +168,7 @@ function ruleOf(draft: Draft, load_balancers: readonly LoadBalancer[], rule: Dra
   const ends = (words: readonly string[]) =>
     words.flatMap((word): End[] => {
       if (word === 'anyone') return [{ kind: 'anyone' }]
+      if (word === 'group') return [{ kind: 'group', group: word, prefixes: GROUP }]
       if (word.includes('/')) return [{ kind: 'prefix', prefix: word }]
       if (balanced.some(({ name }) => name === word)) return [{ kind: 'balanced', service: word }]
       if (draft.segments.some(({ name }) => name === word)) return [{ kind: 'segment', segment: word }]
@@ -169,8 +182,14 @@ function ruleOf(draft: Draft, load_balancers: readonly LoadBalancer[], rule: Dra
   const ports = rule.protocol === 'icmp' ? undefined : { first, last: first + rule.width }
   return [
     {
+      number: index + 1,
+      verdict: rule.verdict,
       protocol: rule.protocol,
       ports,
+      icmp: rule.protocol === 'icmp' ? ('echo-request' as const) : undefined,
+      at: rule.verdict === 'allow' && ports !== undefined && rule.width === 0 ? rule.at : undefined,
+      log: rule.log,
+      limit: rule.verdict === 'allow' ? rule.limit : undefined,
       from,
       to,
       words: `rule ${index}: ${rule.from.join(', ')} to ${rule.to.join(', ')}`,

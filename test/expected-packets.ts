@@ -10,7 +10,13 @@ import type { Host, Packet } from './nft-evaluator.ts'
 export type Want =
   | { readonly verdict: 'dropped' }
   | { readonly verdict: 'received'; readonly dst: string }
-  | { readonly verdict: 'forwarded'; readonly dst: string; readonly oif: string; readonly hidden: boolean }
+  | {
+      readonly verdict: 'forwarded'
+      readonly dst: string
+      readonly dport: number
+      readonly oif: string
+      readonly hidden: boolean
+    }
 
 export const OUTSIDE_ADDRESS = '198.51.100.7'
 const DROPPED = { verdict: 'dropped' } as const
@@ -44,16 +50,11 @@ function judgeFirewall(stack: Stack, compiled: Compiled, firewall: Firewall, pac
   const own = stack.segments.find(({ prefix }) => inPrefix(packet.src, prefix))
   if (packet.iif === 'outside') {
     if (own !== undefined || packet.dst !== OUTSIDE_ADDRESS) return DROPPED
-    for (const rule of firewall.rules) {
-      if (
-        !carries(rule, packet) ||
-        !rule.from.some((end) => isEnd(stack, compiled, firewall, end, packet.src, undefined))
-      )
-        continue
-      for (const end of rule.to) {
-        const target = singleTarget(stack, compiled, firewall, end, packet)
-        if (target !== undefined) return { verdict: 'forwarded', ...target, hidden: false }
-      }
+    const target = led(stack, compiled, firewall, packet)
+    if (target !== undefined) {
+      const inner = { ...packet, dst: target.dst, dport: target.dport }
+      const decided = firstRule(stack, compiled, firewall, inner)
+      return decided?.verdict === 'allow' ? { verdict: 'forwarded', ...target, hidden: false } : DROPPED
     }
     return packet.protocol === 'icmp' ? { verdict: 'received', dst: packet.dst } : DROPPED
   }
@@ -63,13 +64,48 @@ function judgeFirewall(stack: Stack, compiled: Compiled, firewall: Firewall, pac
   if (to !== undefined && !firewall.inside.includes(to.name)) return DROPPED
   const isOwn = stack.segments.some(({ name }) => legAddress(compiled, firewall.name, name) === packet.dst)
   if (isOwn || packet.dst === OUTSIDE_ADDRESS) return DROPPED
-  const allowed = firewall.rules.some(
+  return firstRule(stack, compiled, firewall, packet)?.verdict === 'allow'
+    ? { verdict: 'forwarded', dst: packet.dst, dport: packet.dport, oif, hidden: to === undefined }
+    : DROPPED
+}
+
+/** Where the outside address leads: what is denied leads nowhere by itself. */
+function led(stack: Stack, compiled: Compiled, firewall: Firewall, packet: Packet) {
+  for (const rule of firewall.rules) {
+    const inner = { ...packet, dport: rule.at === packet.dport ? (rule.ports?.first ?? 0) : packet.dport }
+    if (rule.verdict === 'deny' || (rule.at !== undefined && rule.at !== packet.dport) || !carries(rule, inner))
+      continue
+    if (!rule.from.some((end) => isEnd(stack, compiled, firewall, end, packet.src, undefined))) continue
+    for (const end of rule.to) {
+      const target = singleTarget(stack, compiled, firewall, end, inner)
+      if (target !== undefined) return { ...target, dport: inner.dport }
+    }
+  }
+  return undefined
+}
+
+/** Limits are far away: no packet here is beyond one. */
+function firstRule(stack: Stack, compiled: Compiled, firewall: Firewall, packet: Packet): Rule | undefined {
+  return firewall.rules.find(
     (rule) =>
       carries(rule, packet) &&
       rule.from.some((end) => isEnd(stack, compiled, firewall, end, packet.src, undefined)) &&
-      rule.to.some((end) => isEnd(stack, compiled, firewall, end, packet.dst, packet)),
+      rule.to.some((end) => isReached(stack, compiled, firewall, rule, end, packet)),
   )
-  return allowed ? { verdict: 'forwarded', dst: packet.dst, oif, hidden: to === undefined } : DROPPED
+}
+
+/** From outside only what has one address is let through; anything may be denied. */
+function isReached(
+  stack: Stack,
+  compiled: Compiled,
+  firewall: Firewall,
+  rule: Rule,
+  end: End,
+  packet: Packet,
+): boolean {
+  if (!isEnd(stack, compiled, firewall, end, packet.dst, packet)) return false
+  if (rule.verdict === 'deny' || packet.iif !== 'outside') return true
+  return singleTarget(stack, compiled, firewall, end, packet) !== undefined
 }
 
 function carries({ protocol, ports }: Rule, packet: Packet): boolean {
@@ -88,6 +124,8 @@ function isEnd(
   switch (end.kind) {
     case 'anyone':
       return true
+    case 'group':
+      return end.prefixes.some((prefix) => inPrefix(value, prefix))
     case 'prefix':
       return inPrefix(value, end.prefix)
     case 'segment':
@@ -146,7 +184,7 @@ function judgeNat(stack: Stack, compiled: Compiled, nat: Nat, packet: Packet): W
   const service = stack.services.find((candidate) => candidate.name === name)
   if (service === undefined || service.protocol !== packet.protocol || service.port !== packet.dport) return DROPPED
   const dst = CENTRAL_ADDRESSES[service.name as keyof typeof CENTRAL_ADDRESSES]
-  return { verdict: 'forwarded', dst, oif: 'services', hidden: true }
+  return { verdict: 'forwarded', dst, dport: packet.dport, oif: 'services', hidden: true }
 }
 
 export function rulesetOf(box: CompiledAppliance): string {
@@ -198,9 +236,12 @@ export function arbitraryPackets(
 /** Ports that the appliance could have opened, and those beside them. */
 function meantBy(stack: Stack, name: string): { protocol: Packet['protocol']; port: number }[] {
   const rules = stack.firewalls.find((firewall) => firewall.name === name)?.rules ?? []
-  const opened = rules.flatMap(({ protocol, ports }) => {
+  const opened = rules.flatMap(({ protocol, ports, at }) => {
     const { first, last } = ports ?? { first: 0, last: 0 }
-    return [first, first, last, last, first - 1, last + 1].map((port) => ({ protocol, port: Math.max(port, 0) }))
+    return [first, first, last, last, first - 1, last + 1, at ?? first].map((port) => ({
+      protocol,
+      port: Math.max(port, 0),
+    }))
   })
   const balanced = stack.load_balancers.flatMap(({ services }) => services)
   const listening = balanced.map(({ listen }) => ({ protocol: 'tcp' as const, port: listen.port }))

@@ -53,8 +53,12 @@ function legLine(leg: Leg): string {
 }
 
 function flowLines({ flows }: Compiled): string[] {
-  return flows.map(({ from, to, protocol, ports, by, why }) => {
-    const range = ports === undefined ? '' : `/${ports.first}${ports.last === ports.first ? '' : `-${ports.last}`}`
-    return `${from} -> ${to} ${protocol}${range} by ${by}: ${why}`
+  const range = (ports: Compiled['flows'][number]['ports']) =>
+    ports === undefined ? '' : `/${ports.first}${ports.last === ports.first ? '' : `-${ports.last}`}`
+  return flows.map(({ from, to, protocol, ports, icmp, at, by, why, except = [] }) => {
+    const denied = except.map(
+      (each) => ` EXCEPT ${each.from.join(', ')} -> ${each.to.join(', ')} ${protocol}${range(each.ports)}: ${each.why}`,
+    )
+    return `${from} -> ${to} ${protocol}${icmp === undefined ? '' : `/${icmp}`}${range(ports)}${at === undefined ? '' : ` at ${at}`} by ${by}: ${why}${denied.join('')}`
   })
 }

@@ -17,7 +17,13 @@ export type Host = { readonly local: readonly string[]; readonly route: (dst: st
 export type Outcome =
   | { readonly verdict: 'dropped'; readonly by: string }
   | { readonly verdict: 'received'; readonly dst: string }
-  | { readonly verdict: 'forwarded'; readonly dst: string; readonly oif: string; readonly hidden: boolean }
+  | {
+      readonly verdict: 'forwarded'
+      readonly dst: string
+      readonly dport: number
+      readonly oif: string
+      readonly hidden: boolean
+    }
 
 export function readRuleset(text: string): (packet: Packet, host: Host) => Outcome {
   const chains = parseChains(text)
@@ -46,7 +52,10 @@ function traverse(chains: readonly Chain[], packet: Packet, host: Host): Outcome
   if (run(chain(chains, 'prerouting', 'filter'), state).verdict === 'drop') return { verdict: 'dropped', by: 'spoofed' }
   const translate = chains.find(({ hook, type }) => hook === 'prerouting' && type === 'nat')
   const translation = translate === undefined ? undefined : run(translate, state)
-  if (translation?.verdict === 'dnat') state = { ...state, dst: translation.to, translated: true }
+  if (translation?.verdict === 'dnat') {
+    const [dst = '', port] = translation.to.split(':')
+    state = { ...state, dst, dport: port === undefined ? state.dport : Number(port), translated: true }
+  }
   if (host.local.includes(state.dst)) {
     const { verdict } = run(chain(chains, 'input', 'filter'), state)
     return verdict === 'accept' ? { verdict: 'received', dst: state.dst } : { verdict: 'dropped', by: 'input' }
@@ -55,7 +64,7 @@ function traverse(chains: readonly Chain[], packet: Packet, host: Host): Outcome
   if (run(chain(chains, 'forward', 'filter'), state).verdict !== 'accept') return { verdict: 'dropped', by: 'forward' }
   const hide = chains.find(({ hook, type }) => hook === 'postrouting' && type === 'nat')
   const hidden = hide !== undefined && run(hide, state).verdict === 'masquerade'
-  return { verdict: 'forwarded', dst: state.dst, oif: state.oif, hidden }
+  return { verdict: 'forwarded', dst: state.dst, dport: state.dport, oif: state.oif, hidden }
 }
 
 function chain(chains: readonly Chain[], hook: string, type: string): Chain {
@@ -67,6 +76,7 @@ function chain(chains: readonly Chain[], hook: string, type: string): Chain {
 function parseChains(text: string): Chain[] {
   const defines = new Map<string, string>()
   const chains: Chain[] = []
+  const objects = new Set<string>()
   let name = ''
   for (const raw of text.split('\n')) {
     const line = raw.trim().replace(/\$([\w-]+)/g, (_, key: string) => {
@@ -74,9 +84,13 @@ function parseChains(text: string): Chain[] {
       if (value === undefined) throw new Error(`$${key} is not defined`)
       return value
     })
+    const object = /^(?:set|limit) (\w+) \{ .* \}$/.exec(line)?.[1]
+    const used = /(?:@|limit name ")(\w+)/.exec(line)?.[1]
+    if (used !== undefined && !objects.has(used)) throw new Error(`${used} is not declared before: "${line}"`)
     const define = /^define ([\w-]+) = (\S+)$/.exec(line)
     const head = /^type (\w+) hook (\w+) priority \w+; policy (\w+);$/.exec(line)
-    if (define !== null) defines.set(define[1] ?? '', define[2] ?? '')
+    if (object !== undefined) objects.add(object)
+    else if (define !== null) defines.set(define[1] ?? '', define[2] ?? '')
     else if (/^chain \w+ \{$/.test(line)) name = line.split(' ')[1] ?? ''
     else if (head !== null)
       chains.push({ name, type: head[1] ?? '', hook: head[2] ?? '', policy: head[3] ?? '', rules: [] })
@@ -115,6 +129,9 @@ const MATCHES: readonly [RegExp, (state: State, found: readonly string[]) => boo
   ],
   [/^meta l4proto (\w+)/, (state, [protocol]) => state.protocol === protocol],
   [/^icmp type echo-request/, (state) => state.protocol === 'icmp'],
+  // Over a limit: never, here. The first packet of a client is always within it.
+  [/^limit name "\w+"/, () => false],
+  [/^update @\w+ \{ ip saddr limit rate over [^}]*\}/, () => false],
   [/^limit rate \d+\/second burst \d+ packets/, () => true],
   [/^counter/, () => true],
 ]
@@ -127,6 +144,8 @@ function apply(rule: string, state: State): Verdict | undefined {
       if (verdict[2] !== undefined) return { verdict: 'dnat', to: verdict[2] }
       return { verdict: verdict[1] as 'accept' | 'drop' | 'masquerade' }
     }
+    // Writes a line and decides nothing.
+    if (/^log prefix "[^"]{1,127}" group \d+$/.test(rest)) return undefined
     const match = MATCHES.map(([pattern, holds]) => ({ found: pattern.exec(rest), holds })).find(
       ({ found }) => found !== null,
     )

@@ -30,6 +30,8 @@ export const recipes: readonly Recipe[] = [
     packages: [
       ...['bind9', 'bind9-dnsutils', 'slapd', 'ldap-utils', 'postgresql', 'postgresql-client', 'dnsmasq-base'],
       ...['nftables', 'tcpdump', 'openssl', 'netcat-openbsd'],
+      // What load balancers look after, and what measures them.
+      ...['redis-server', 'mariadb-server-core', 'iperf3'],
     ],
     debconf: ['slapd slapd/no_configuration boolean true'],
     folders: [join(import.meta.dirname, 'lab-node')],
@@ -46,7 +48,7 @@ export const recipes: readonly Recipe[] = [
   {
     name: 'lifeboat-appliance',
     form: 'incus',
-    packages: ['nftables', 'haproxy', 'dnsmasq-base', 'tcpdump', 'conntrack'],
+    packages: ['nftables', 'haproxy', 'dnsmasq-base', 'tcpdump', 'conntrack', 'ulogd2'],
     debconf: [],
     folders: [join(root, 'appliance')],
     bundle: undefined,

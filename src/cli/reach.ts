@@ -55,11 +55,13 @@ export function reachOf(stack: Stack, compiled: Compiled): readonly Reach[] {
     to: words(to),
     at: at(flow),
     by: flow.by,
-    why: flow.why,
+    why: [flow.why, ...new Set((flow.except ?? []).map((each) => `but first: ${each.why}`))].join(', '),
   }))
 }
 
-function at({ protocol, ports }: Flow): string {
+function at({ protocol, ports, icmp, at: door }: Flow): string {
+  if (icmp !== undefined) return `${protocol}/${icmp}`
+  if (door !== undefined) return `${protocol}/${ports?.first}, from outside at ${door}`
   if (ports === undefined) return protocol
   return ports.first === ports.last ? `${protocol}/${ports.first}` : `${protocol}/${ports.first}-${ports.last}`
 }

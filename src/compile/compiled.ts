@@ -1,3 +1,5 @@
+import type { IcmpType } from '../stack/stack.ts'
+
 /**
  * A stack turned into what a site has to hold: addresses, networks, instances and the configuration of every appliance.
  * Pure data; the same stack file gives the same value, to the byte. Only `site` parts differ from site to site.
@@ -79,8 +81,22 @@ export type Flow = {
   readonly to: string
   readonly protocol: 'tcp' | 'udp' | 'icmp'
   readonly ports: { readonly first: number; readonly last: number } | undefined
+  /** A type of ICMP other than echo. */
+  readonly icmp?: IcmpType
+  /** Port of the outside address, where clients from there find it at another one. */
+  readonly at?: number
   /** The appliance that lets it pass. */
   readonly by: string
+  readonly why: string
+  /** What earlier rules deny of it; absent where they deny nothing. */
+  readonly except?: readonly Exception[]
+}
+
+/** Ends as a flow names them. */
+export type Exception = {
+  readonly from: readonly string[]
+  readonly to: readonly string[]
+  readonly ports: Flow['ports']
   readonly why: string
 }
 

@@ -1,7 +1,8 @@
-import { formatAddress, formatPrefix } from '../lib/ip.ts'
-import type { Firewall } from '../stack/stack.ts'
+import { formatAddress } from '../lib/ip.ts'
+import type { Firewall, PortRange } from '../stack/stack.ts'
 import { inputRules, outputRules, spoofRules } from './appliance-rules.ts'
 import type { CompiledAppliance } from './compiled.ts'
+import { LOGGER, limited, limits, logged } from './firewall-rules.ts'
 import { type Layout, segmentOf } from './layout.ts'
 import { addressList, interfaceIs, nftablesFile, portsOf, prefixList, rule, STATEFUL } from './nftables.ts'
 import { type Passage, passagesOf, type Side } from './passages.ts'
@@ -11,7 +12,8 @@ import { type Passage, passagesOf, type Side } from './passages.ts'
  * from there, and hides the inside behind it on the way out. The client's address is kept.
  */
 export function compileFirewall(layout: Layout, firewall: Firewall): Pick<CompiledAppliance, 'files' | 'secrets'> {
-  return { files: [{ path: '/etc/nftables.conf', text: firewallRules(layout, firewall) }], secrets: [] }
+  const rules = { path: '/etc/nftables.conf', text: firewallRules(layout, firewall) }
+  return { files: [rules, ...(firewall.rules.some(({ log }) => log) ? [LOGGER] : [])], secrets: [] }
 }
 
 function firewallRules(layout: Layout, firewall: Firewall): string {
@@ -42,7 +44,7 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
         rules: [
           ...STATEFUL,
           rule(['oifname "outside"', `ip daddr ${prefixList(own)}`], 'drop', 'addresses of the stack stay inside'),
-          ...passages.map(forwarding),
+          ...passages.flatMap(forwarding),
           rule([], 'drop', 'not allowed by any rule'),
         ],
       },
@@ -56,7 +58,11 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
         name: 'input',
         hook: 'filter hook input priority filter',
         policy: 'drop',
-        rules: [...inputRules(layout, appliance), rule([], 'drop', 'nothing else is for the firewall itself')],
+        rules: [
+          ...inputRules(layout, appliance),
+          ...new Set(passages.flatMap(refusing)),
+          rule([], 'drop', 'nothing else is for the firewall itself'),
+        ],
       },
       {
         name: 'output',
@@ -65,6 +71,7 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
         rules: outputRules(layout, appliance),
       },
     ],
+    limits(firewall),
   )
 }
 
@@ -72,15 +79,29 @@ function translation(passage: Passage): string {
   const { from, to, words } = passage
   const target = to.match.by === 'addresses' ? to.match.addresses[0] : undefined
   if (target === undefined) throw new Error(`no single address for: ${words}`)
-  const match = ['iifname "outside" fib daddr type local', matchOf('saddr', from), protocolOf(passage)]
-  return rule(match, `dnat ip to ${formatAddress(target)}`, words)
+  const { at } = passage.rule
+  const door = at === undefined ? passage.ports : { first: at, last: at }
+  const port = at === undefined || passage.ports === undefined ? '' : `:${passage.ports.first}`
+  const match = ['iifname "outside" fib daddr type local', matchOf('saddr', from), protocolOf(passage, door)]
+  return rule(match, `dnat ip to ${formatAddress(target)}${port}`, words)
 }
 
-function forwarding(passage: Passage): string {
+function forwarding(passage: Passage): string[] {
   const { from, to, translated, words } = passage
   const legs = `${interfaceIs('iifname', legOf(from))} ${interfaceIs('oifname', legOf(to))}`
-  const match = [legs, matchOf('saddr', from), matchOf('daddr', to), protocolOf(passage)]
-  return rule([...match, translated ? 'ct status dnat' : ''], 'accept', words)
+  const match = [legs, matchOf('saddr', from), matchOf('daddr', to), protocolOf(passage, passage.ports)]
+  const whole = [...match, translated ? 'ct status dnat' : '']
+  const verdict = passage.rule.verdict === 'allow' ? 'accept' : 'drop'
+  return [...limited(passage.rule, whole), ...logged(passage.rule, whole), rule(whole, verdict, words)]
+}
+
+/** What is denied to `anyone` and logged is also what comes for the firewall's own address and leads nowhere. */
+function refusing(passage: Passage): string[] {
+  const { rule: written, from, to, words } = passage
+  const anyone = from.at.outside && !to.at.outside && written.to.some(({ kind }) => kind === 'anyone')
+  if (written.verdict === 'allow' || !written.log || !anyone) return []
+  const match = ['iifname "outside" fib daddr type local', matchOf('saddr', from), protocolOf(passage, passage.ports)]
+  return [...logged(written, match), rule(match, 'drop', words)]
 }
 
 function legOf({ at }: Side): string {
@@ -91,14 +112,14 @@ function matchOf(which: 'saddr' | 'daddr', { match }: Side): string {
   switch (match.by) {
     case 'any':
       return ''
-    case 'prefix':
-      return `ip ${which} ${formatPrefix(match.prefix)}`
+    case 'prefixes':
+      return `ip ${which} ${prefixList(match.prefixes)}`
     case 'addresses':
       return `ip ${which} ${addressList(match.addresses)}`
   }
 }
 
-function protocolOf({ protocol, ports }: Passage): string {
-  if (protocol === 'icmp') return 'icmp type echo-request'
+function protocolOf({ protocol, rule: { icmp } }: Passage, ports: PortRange | undefined): string {
+  if (protocol === 'icmp' && icmp !== undefined) return `icmp type ${icmp}`
   return ports === undefined ? `meta l4proto ${protocol}` : `${protocol} dport ${portsOf(ports)}`
 }

@@ -1,6 +1,7 @@
 import type { MachineGroup } from '../stack/stack.ts'
 import { byName, groupOf, type PlacedAppliance } from './appliances.ts'
-import type { Flow } from './compiled.ts'
+import type { Exception, Flow } from './compiled.ts'
+import { denials } from './denials.ts'
 import { anchoredBy, type Layout, outerLeg, segmentOf } from './layout.ts'
 import { type Passage, passagesOf } from './passages.ts'
 
@@ -50,11 +51,28 @@ function roleFlows(layout: Layout, appliance: PlacedAppliance): Flow[] {
 
 /** What is open to anyone is not listed again for each segment. */
 function firewallFlows(by: string, passages: readonly Passage[]): Flow[] {
-  const flows = passages.flatMap(({ from, to, protocol, ports, words }) =>
-    from.names.flatMap((source) =>
-      to.names.map((target) => ({ from: source, to: target, protocol, ports, by, why: words })),
-    ),
-  )
+  const flows = passages.flatMap((passage, index): Flow[] => {
+    if (passage.rule.verdict === 'deny') return []
+    const denied = denials(passages.slice(0, index), passage)
+    if (denied === 'all') return []
+    const { from, to, protocol, ports, words, translated, rule } = passage
+    const icmp = rule.icmp === undefined || rule.icmp === 'echo-request' ? {} : { icmp: rule.icmp }
+    const at = translated && rule.at !== undefined ? { at: rule.at } : {}
+    const except: { except?: readonly Exception[] } = denied.length === 0 ? {} : { except: denied }
+    return from.names.flatMap((source) =>
+      to.names.map((target) => ({
+        from: source,
+        to: target,
+        protocol,
+        ports,
+        by,
+        why: words,
+        ...icmp,
+        ...at,
+        ...except,
+      })),
+    )
+  })
   const known = new Set<string>()
   return flows.filter((flow) => {
     const key = JSON.stringify(flow)

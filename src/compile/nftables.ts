@@ -2,8 +2,14 @@ import { formatAddress, formatPrefix, type Prefix } from '../lib/ip.ts'
 import type { PortRange } from '../stack/stack.ts'
 
 /** One nftables file; see nft(8). It replaces everything, because an appliance has no other rules. */
-export function nftablesFile(head: readonly string[], chains: readonly Chain[]): string {
-  const body = chains.flatMap((chain, index) => [...(index === 0 ? [] : ['']), ...chainLines(chain)])
+export function nftablesFile(
+  head: readonly string[],
+  chains: readonly Chain[],
+  /** Declared before the chains that use them: limits and sets. */
+  objects: readonly string[] = [],
+): string {
+  const declared = objects.length === 0 ? [] : [...objects.map((line) => `  ${line}`), '']
+  const body = [...declared, ...chains.flatMap((chain, index) => [...(index === 0 ? [] : ['']), ...chainLines(chain)])]
   const lines = ['#!/usr/sbin/nft -f', 'flush ruleset', '', ...head, 'table inet lifeboat {', ...body, '}']
   return `${lines.join('\n')}\n`
 }
@@ -66,7 +72,7 @@ function chainLines({ name, hook, policy, rules }: Chain): string[] {
   return [`  chain ${name} {`, `    type ${hook}; policy ${policy};`, ...rules.map((line) => `    ${line}`), '  }']
 }
 
-function commentOf(words: string): string {
+export function commentOf(words: string): string {
   const plain = words
     .replace(/[^\x20-\x7e]/g, '?')
     .replaceAll('"', "'")

@@ -3,16 +3,18 @@ import type { End, Firewall, PortRange, Rule } from '../stack/stack.ts'
 import { addressIn, type LaidSegment, type Layout, segmentOf } from './layout.ts'
 
 /**
- * One way through a firewall that a rule opens: from one leg to another.
+ * One way through a firewall that a rule opens or closes: from one leg to another. The first that matches decides.
  *
  * What the words of a rule mean:
  * - `anyone` is any address on either side, inside segments included.
  * - From outside there is one address, the firewall's own. So only what has a single address inside can be reached from
  *   there: a balanced service, or one machine; at the port that it has inside.
  * - Machines of one segment talk directly; a rule between them opens nothing.
- * - `icmp` is echo; errors about open connections pass with these.
+ * - Errors about open connections pass with these.
+ * - What is denied is told by where it would lead, as what is allowed: from outside, after the translation.
  */
 export type Passage = {
+  readonly rule: Rule
   readonly from: Side
   readonly to: Side
   readonly protocol: Rule['protocol']
@@ -25,7 +27,7 @@ export type Passage = {
 export type Side = {
   /** `outside` or the name of a segment. */
   readonly at: { readonly outside: true } | { readonly outside: false; readonly segment: LaidSegment }
-  readonly match: { readonly by: 'any' } | { readonly by: 'prefix'; readonly prefix: Prefix } | ByAddress
+  readonly match: { readonly by: 'any' } | { readonly by: 'prefixes'; readonly prefixes: readonly Prefix[] } | ByAddress
   /** As `Flow` names it. */
   readonly names: readonly string[]
   /** Only this port, where a balanced service is meant. */
@@ -46,11 +48,11 @@ export function passagesOf(layout: Layout, firewall: Firewall): readonly Passage
 function passage(rule: Rule, from: Side, to: Side): Passage[] {
   if (from.at.outside && to.at.outside) return []
   if (!from.at.outside && !to.at.outside && from.at.segment.name === to.at.segment.name) return []
-  const translated = from.at.outside
+  const translated = from.at.outside && rule.verdict === 'allow'
   if (translated && !(to.match.by === 'addresses' && to.match.addresses.length === 1)) return []
   const ports = portsFor(rule, to.port)
   if (ports === 'none') return []
-  return [{ from, to, protocol: rule.protocol, ports, translated, words: rule.words }]
+  return [{ rule, from, to, protocol: rule.protocol, ports, translated, words: rule.words }]
 }
 
 /** A balanced service has one port, and it is TCP; a rule that names others does not mean it. */
@@ -66,6 +68,8 @@ function sidesOf(layout: Layout, inside: readonly LaidSegment[], end: End): read
       return [outside({ by: 'any' }, 'anyone'), ...inside.map((segment) => whole(segment, segment.prefix))]
     case 'prefix':
       return prefixSides(inside, prefix(end.prefix))
+    case 'group':
+      return together(end.prefixes.flatMap((each) => prefixSides(inside, prefix(each))))
     case 'segment':
       return inside.filter(({ name }) => name === end.segment).map((segment) => whole(segment, segment.prefix))
     case 'machine':
@@ -78,12 +82,29 @@ function sidesOf(layout: Layout, inside: readonly LaidSegment[], end: End): read
 function prefixSides(inside: readonly LaidSegment[], wanted: Prefix): Side[] {
   const beyond = inside.some((segment) => covers(segment.prefix, wanted))
     ? []
-    : [outside({ by: 'prefix', prefix: wanted }, formatPrefix(wanted))]
+    : [outside({ by: 'prefixes', prefixes: [wanted] }, formatPrefix(wanted))]
   const within = inside.flatMap((segment) => {
     const part = overlapOf(segment.prefix, wanted)
     return part === undefined ? [] : [whole(segment, part)]
   })
   return [...beyond, ...within]
+}
+
+/** One side for each leg. A prefix within another one is left out: nft(8) takes no set of overlapping ranges. */
+function together(sides: readonly Side[]): Side[] {
+  const legs = new Map<string, Side[]>()
+  for (const side of sides) {
+    const leg = side.at.outside ? '' : side.at.segment.name
+    legs.set(leg, [...(legs.get(leg) ?? []), side])
+  }
+  return [...legs.values()].flatMap(([first, ...more]): Side[] => {
+    if (first === undefined) return []
+    const all = [first, ...more].flatMap(({ match }) => (match.by === 'prefixes' ? match.prefixes : []))
+    const prefixes = all.filter(
+      (each, index) => !all.some((other, at) => covers(other, each) && (!covers(each, other) || at < index)),
+    )
+    return [{ ...first, match: { by: 'prefixes', prefixes }, names: prefixes.map(formatPrefix) }]
+  })
 }
 
 /** A group by its name, or a single instance. */
@@ -120,7 +141,7 @@ function outside(match: Side['match'], name: string): Side {
 }
 
 function whole(segment: LaidSegment, part: Prefix): Side {
-  const match = { by: 'prefix' as const, prefix: part }
+  const match = { by: 'prefixes' as const, prefixes: [part] }
   return { at: { outside: false, segment }, match, names: [formatPrefix(part)], port: undefined }
 }
 

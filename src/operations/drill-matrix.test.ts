@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { arbitraryStack, CENTRAL_ADDRESSES } from '../../test/arbitrary-stack.ts'
+import { hostOf, OUTSIDE_ADDRESS, rulesetOf } from '../../test/expected-packets.ts'
+import { readRuleset } from '../../test/nft-evaluator.ts'
 import { compileBorder } from '../compile/border.ts'
 import { compile } from '../compile/compile.ts'
 import { parseStack } from '../stack/parse.ts'
@@ -53,6 +55,64 @@ test('of any stack: senders are there, and nothing declared is expected to be st
     { numRuns: 200 },
   )
 })
+
+test('what a rule denies is tried and expected to be stopped; a client outside uses the port that it has there', () => {
+  const { stack } = parseStack(DENYING, 'stack.yaml')
+  const { border, matrix } = drilled(stack!)
+  const outside = matrix.probes.flatMap(({ from, port, expect: wanted, words }) =>
+    from === border.name && (port === 443 || port === 2222) ? [{ port, wanted, words }] : [],
+  )
+  expect(outside).toEqual([
+    { port: 443, wanted: 'blocked', words: 'border -> service:public tcp/443: deny tcp/443 from testers to public' },
+    { port: 2222, wanted: 'answered', words: 'anyone -> ops tcp/22 by fw' },
+  ])
+})
+
+test('of any stack: what clients outside are expected to reach, and not to reach, is what the rules say', () => {
+  const seen = { open: 0, stopped: 0 }
+  fc.assert(
+    fc.property(arbitraryStack, (stack) => {
+      const { compiled, border, matrix } = drilled(stack)
+      for (const box of compiled.instances) {
+        const lease = border.outside.leases.find(({ instance }) => instance === box.name)?.address
+        if (box.kind !== 'appliance' || box.role !== 'firewall') continue
+        const decide = readRuleset(rulesetOf(box))
+        for (const probe of matrix.probes) {
+          if (probe.from !== border.name || probe.address !== lease || probe.kind !== 'tcp') continue
+          const src = border.outside.address
+          const packet = { iif: 'outside', src, dst: OUTSIDE_ADDRESS, protocol: 'tcp' as const, sport: 40000 }
+          const { verdict } = decide({ ...packet, dport: probe.port ?? 0 }, hostOf(compiled, box))
+          expect({ probe, passes: verdict === 'forwarded' }).toEqual({ probe, passes: probe.expect !== 'blocked' })
+          seen[verdict === 'forwarded' ? 'open' : 'stopped'] += 1
+        }
+      }
+    }),
+    { numRuns: 400 },
+  )
+  expect(Math.min(...Object.values(seen))).toBeGreaterThan(0)
+})
+
+const DENYING = `
+lifeboat: 1
+stack: desk
+groups: { testers: [198.18.0.0/24] }
+segments: { front: 10.0.1.0/24, web: 10.0.2.0/24 }
+machines:
+  web: { image: x, segment: web, ready: tcp :80 }
+  ops: { image: x, segment: front, ready: tcp :22 }
+appliances:
+  fw:
+    firewall:
+      inside: [front]
+      rules:
+        - { deny: tcp/443, from: testers, to: public }
+        - { allow: tcp/443, from: anyone, to: public }
+        - { allow: tcp/22, at: 2222, from: anyone, to: ops }
+  lb:
+    load-balancer:
+      services:
+        public: { listen: front:443, pool: web:80 }
+`
 
 function drilled(stack: Stack) {
   const compiled = compile(stack, { site: 'west', services: addresses })

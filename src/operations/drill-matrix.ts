@@ -1,7 +1,18 @@
 import type { Border } from '../compile/border.ts'
 import type { Compiled, Flow } from '../compile/compiled.ts'
 import type { PacketProbe } from '../plan/plan.ts'
-import { addressFor, after, instanceOf, type Known, leaseOf, legIn, segmentOf, serviceAddress } from './drill-places.ts'
+import { denied } from './drill-denied.ts'
+import {
+  addressFor,
+  after,
+  instanceOf,
+  type Known,
+  leaseOf,
+  legIn,
+  segmentLeg,
+  segmentOf,
+  serviceAddress,
+} from './drill-places.ts'
 import { undeclared } from './drill-undeclared.ts'
 
 /**
@@ -59,11 +70,42 @@ function probeOf(known: Known, flow: Flow, from: string, words: string): PacketP
   }
   const target = targetOf(known, flow, from)
   if (target === undefined) return undefined
-  const { address, expect } = target
+  const { address } = target
+  const stopped = stoppedBy(known, flow, from, address)
+  if (stopped !== undefined) {
+    const door = port === undefined || flow.protocol !== 'tcp' ? undefined : doorOf(known, flow, from, port)
+    const told = `${from} -> ${flow.to} tcp/${door}: ${stopped}`
+    return door === undefined ? undefined : { from, kind: 'tcp', address, port: door, expect: 'blocked', words: told }
+  }
+  const { expect } = target
+  if (flow.icmp !== undefined) return undefined
   if (flow.protocol === 'icmp') return { from, kind: 'ping', address, expect, words }
   if (port === undefined) return undefined
   if (flow.protocol === 'udp') return port === 53 ? { from, kind: 'dns', address, port, expect, words } : undefined
-  return { from, kind: 'tcp', address, port, expect, words }
+  return { from, kind: 'tcp', address, port: doorOf(known, flow, from, port), expect, words }
+}
+
+/** A client outside may find it at another port. */
+function doorOf({ border }: Known, flow: Flow, from: string, port: number): number {
+  return from === border.name ? (flow.at ?? port) : port
+}
+
+/** A rule before the one of the flow may deny it to this sender. */
+function stoppedBy(known: Known, flow: Flow, from: string, address: string): string | undefined {
+  const sender = instanceOf(known, from)
+  const source = sender === undefined ? known.border.outside.address : segmentLeg(sender)?.address
+  if (source === undefined) return undefined
+  const service = after(flow.to, 'service:')
+  const machine = instanceOf(known, flow.to)
+  const inner =
+    sender !== undefined
+      ? address
+      : service !== undefined
+        ? serviceAddress(known, service, flow)
+        : machine === undefined
+          ? address
+          : addressFor(known, machine, from)
+  return inner === undefined ? undefined : denied(known, flow, { source, target: inner, port: flow.ports?.first })
 }
 
 /** Where the flow ends, and what is heard from there if it passes: not every machine listens on every port that is open. */

@@ -105,7 +105,9 @@ function fromOutside(known: Known, machines: readonly CompiledInstance[]): reado
         flow.by === instance &&
         flow.protocol === 'tcp' &&
         !compiled.segments.some((segment) => segment.prefix === flow.from) &&
-        (flow.ports === undefined || (flow.ports.first <= port && port <= flow.ports.last)),
+        (flow.at === undefined
+          ? flow.ports === undefined || (flow.ports.first <= port && port <= flow.ports.last)
+          : flow.at === port),
     )
   return [
     ...doors.flatMap((lease) =>

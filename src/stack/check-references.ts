@@ -10,6 +10,7 @@ const WORDS: Readonly<Record<Kind, { a: string; one: string; many: string }>> = 
   balanced: { a: 'a service of a load balancer', one: 'service', many: 'services of load balancers' },
   central: { a: 'a central service', one: 'central service', many: 'central services' },
   secret: { a: 'a secret', one: 'secret', many: 'secrets' },
+  group: { a: 'a group', one: 'group', many: 'groups' },
 }
 
 /**
@@ -75,7 +76,7 @@ export function unknownHint(view: View, kinds: readonly Kind[], name: string): s
   const known = [...new Set(kinds.flatMap((kind) => [...view.names[kind].declared]))]
   const noun = kinds.map((kind) => WORDS[kind].many).join(', ')
   const suggestion = suggest(name, known, noun)
-  for (const other of ['machine', 'balanced', 'central', 'segment', 'appliance'] as const) {
+  for (const other of ['machine', 'balanced', 'central', 'segment', 'appliance', 'group'] as const) {
     if (!kinds.includes(other) && view.names[other].declared.has(name)) {
       return [`${name} is ${WORDS[other].a}`, suggestion].join('; ')
     }

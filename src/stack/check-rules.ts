@@ -1,9 +1,12 @@
 import { checkEarlier, type Earlier } from './check-earlier.ts'
+import { unknownHint } from './check-references.ts'
+import type { Traffic } from './forms.ts'
+import { type Carried, carriedBy, trafficWords } from './groups.ts'
 import { clip } from './problems-of-schema.ts'
-import { portWords } from './resolve.ts'
 import { endsOf, OUTSIDE, type PlacedEnd } from './rule-ends.ts'
 import type { RuleFile } from './schema.ts'
 import type { Path } from './source.ts'
+import type { Rule } from './stack.ts'
 import type { Report, View } from './view.ts'
 
 /** Services of load balancers that some rule lets reach; `outside`: by someone outside of the stack. */
@@ -19,18 +22,51 @@ export function checkRules(view: View, report: Report): Open {
       const at = ['appliances', name, 'firewall', 'rules', index]
       const from = endsOf(view, name, firewall.inside, rule.from, [...at, 'from'], 'from', report)
       const to = endsOf(view, name, firewall.inside, rule.to, [...at, 'to'], 'to', report)
+      const verdict = verdictOf(rule, at, report)
+      const carried = trafficOf(view, rule, at, report)
       // A rule that is wrong in itself still shows whom its writer wants to let in: that is one problem, not two.
       const outside = from === undefined || to === undefined || from.some(({ sides }) => sides.includes(OUTSIDE))
-      for (const service of rule.to.filter((word) => view.balanced.has(word))) {
+      for (const service of verdict === 'deny' ? [] : rule.to.filter((word) => view.balanced.has(word))) {
         open.any.add(service)
         if (outside) open.outside.add(service)
       }
-      if (from === undefined || to === undefined) continue
-      if (!checkSides(from, to, at, report) || !checkPorts(view, rule, to, at, report)) continue
-      checkEarlier(rule, from, to, at, earlier, report)
+      if (from === undefined || to === undefined || carried === undefined || verdict === undefined) continue
+      if (!checkSides(from, verdict === 'deny' ? to.map((end) => ({ ...end, single: true })) : to, at, report)) continue
+      if (!checkPorts(view, carried, to, verdict, report) || !checkDoor(rule, carried, from, at, report)) continue
+      checkEarlier({ rule, verdict, carried, from, to }, earlier, report)
     }
   }
   return open
+}
+
+function verdictOf(rule: RuleFile, at: Path, report: Report): Rule['verdict'] | undefined {
+  if ((rule.allow === undefined) !== (rule.deny === undefined)) return rule.allow === undefined ? 'deny' : 'allow'
+  const what = rule.allow === undefined ? 'a rule without "allow" or "deny"' : 'a rule with "allow" and "deny"'
+  report('error', at, what, 'such as { allow: tcp/443, from: anyone, to: public }; write a rule for each of them')
+  return undefined
+}
+
+/** What the rule is about; undefined where a group is a problem. */
+function trafficOf(view: View, rule: RuleFile, at: Path, report: Report): readonly Carried[] | undefined {
+  const key = rule.allow === undefined ? 'deny' : 'allow'
+  let good = true
+  for (const [index, written] of (rule.allow ?? rule.deny ?? []).entries()) {
+    if (!('group' in written) || view.groups.get(written.group)?.of === 'ports') continue
+    good = false
+    const { declared, any } = view.names.group
+    if (any || (declared.has(written.group) && !view.groups.has(written.group))) continue
+    const here = [...at, key, index]
+    if (declared.has(written.group))
+      report('error', here, `"${clip(written.group)}" is a group of prefixes`, 'here is the place of a group of ports')
+    else
+      report(
+        'error',
+        here,
+        `unknown group of ports "${clip(written.group)}"`,
+        declared.size > 0 ? unknownHint(view, ['group'], written.group) : 'write tcp/PORT, or declare it in `groups`',
+      )
+  }
+  return good ? carriedBy(view, rule, at).filter((each) => each !== undefined) : undefined
 }
 
 /**
@@ -42,12 +78,15 @@ function checkSides(from: readonly PlacedEnd[], to: readonly PlacedEnd[], at: Pa
   const targets = new Set(to.filter(({ single }) => single).flatMap(({ sides }) => sides))
   const plain = new Set(to.flatMap(({ sides }) => sides))
   let good = true
+  const told = new Set<string>()
   const dead = (spot: Path, what: string, hint: string) => {
+    if (told.has(`${spot}`)) return
+    told.add(`${spot}`)
     report('error', spot, `a rule can never match: ${what}`, hint)
     good = false
   }
-  for (const [index, end] of to.entries()) {
-    const { sides, single } = end
+  for (const end of to) {
+    const { sides, single, index } = end
     const place = [...at, 'to', index]
     if (reaches(origins, sides, single)) {
       if (!origins.has(OUTSIDE) || single || !sides.every((side) => side !== OUTSIDE)) continue
@@ -75,7 +114,7 @@ function checkSides(from: readonly PlacedEnd[], to: readonly PlacedEnd[], at: Pa
     }
   }
   if (!good) return false
-  for (const [index, { sides, word }] of from.entries()) {
+  for (const { sides, word, index } of from) {
     if (sides.some((side) => differs(side === OUTSIDE ? targets : plain, side))) continue
     dead(
       [...at, 'from', index],
@@ -94,21 +133,65 @@ function differs(sides: ReadonlySet<string>, side: string): boolean {
   return sides.size > (sides.has(side) ? 1 : 0)
 }
 
-/** A service is reached at the port it listens on. */
-function checkPorts(view: View, rule: RuleFile, to: readonly PlacedEnd[], at: Path, report: Report): boolean {
+/** A service is reached at the port it listens on. Of a group of ports one is enough. */
+function checkPorts(
+  view: View,
+  carried: readonly Carried[],
+  to: readonly PlacedEnd[],
+  verdict: Rule['verdict'],
+  report: Report,
+): boolean {
   let good = true
+  const places = new Map(carried.map(({ at }) => [JSON.stringify(at), at]))
   for (const { end } of to) {
     const listen = end.kind === 'balanced' ? view.balanced.get(end.service)?.service.listen : undefined
     if (end.kind !== 'balanced' || listen === undefined) continue
-    for (const [nth, { protocol, ports }] of rule.allow.entries()) {
-      if (protocol === 'icmp') continue
-      if (protocol === 'tcp' && ports !== undefined && ports.first <= listen.port && listen.port <= ports.last) continue
+    for (const [key, at] of places) {
+      const meant = carried.filter((each) => JSON.stringify(each.at) === key).map(({ traffic }) => traffic)
+      if (meant.some((each) => opens(each, listen.port))) continue
       // In a list each service may mean another of the ports.
-      if (rule.allow.length > 1 && to.length > 1) continue
-      const what = `a rule can never match: ${portWords({ protocol, ports })} is allowed, but "${clip(end.service)}" listens on tcp/${listen.port}`
-      report('error', [...at, 'allow', nth], what, `did you mean tcp/${listen.port}?`)
+      if (places.size > 1 && to.length > 1) continue
+      const words = meant.map(trafficWords).join(', ')
+      const what = `a rule can never match: ${words} is ${verdict === 'allow' ? 'allowed' : 'denied'}, but "${clip(end.service)}" listens on tcp/${listen.port}`
+      report('error', at, what, `did you mean tcp/${listen.port}?`)
       good = false
     }
   }
   return good
+}
+
+function opens({ protocol, ports }: Traffic, port: number): boolean {
+  if (protocol === 'icmp' || protocol === 'any') return true
+  return protocol === 'tcp' && ports !== undefined && ports.first <= port && port <= ports.last
+}
+
+/** `at` is one port of the outside address, for one port inside. */
+function checkDoor(
+  rule: RuleFile,
+  carried: readonly Carried[],
+  from: readonly PlacedEnd[],
+  at: Path,
+  report: Report,
+): boolean {
+  if (rule.limit !== undefined && rule.allow === undefined) {
+    report(
+      'error',
+      [...at, 'limit'],
+      'a limit goes with what is allowed',
+      'what is denied is dropped anyway: remove it',
+    )
+    return false
+  }
+  if (rule.at === undefined) return true
+  const [only, more] = carried.map(({ traffic }) => traffic)
+  const one = more === undefined && only?.ports !== undefined && only.ports.first === only.ports.last
+  if (rule.allow === undefined || !one) {
+    const hint = 'such as { allow: tcp/22, at: 2222, from: anyone, to: bastion }'
+    report('error', [...at, 'at'], '`at` goes with one port that is allowed', hint)
+    return false
+  }
+  if (from.some(({ sides }) => sides.includes(OUTSIDE))) return true
+  const what = `\`at\` is a port of the outside address, but "${clip(rule.from.join(', '))}" is inside`
+  report('error', [...at, 'at'], what, 'remove it: from inside the port is the one of the target')
+  return false
 }

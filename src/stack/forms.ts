@@ -1,5 +1,5 @@
 import { parseDuration_s } from '../lib/duration.ts'
-import type { BalancerCheck, Check, PortRange, Probe } from './stack.ts'
+import type { BalancerCheck, Check, IcmpType, Limit, PortRange, Probe } from './stack.ts'
 
 /**
  * The short forms of the language: each is one pattern, a noun, an example, and how the matched text becomes a value.
@@ -86,16 +86,44 @@ export const balancerCheck: Form<BalancerCheck> = {
   },
 }
 
-export const allow: Form<{ readonly protocol: 'tcp' | 'udp' | 'icmp'; readonly ports: PortRange | undefined }> = {
-  noun: 'something to allow',
-  example: 'tcp/443',
-  pattern: /^(icmp|(tcp|udp)\/\d{1,5}(-\d{1,5})?)$/,
+/** What a rule is about: `ports` absent means all of them, `icmp` absent all types of it. */
+export type Traffic = {
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'any'
+  readonly ports: PortRange | undefined
+  readonly icmp: IcmpType | undefined
+}
+
+/**
+ * `any` is TCP, UDP and ICMP. A name is a group of ports. The two types of ICMP can open a conversation: any other is an
+ * answer or an error about one, which passes with it, and by itself is invalid for the kernel (`valid_new` in
+ * nf_conntrack_proto_icmp.c), so that a rule could never match it.
+ */
+export const traffic: Form<Traffic | { readonly group: string }> = {
+  noun: 'traffic',
+  example: 'tcp/443, udp/5000-5010, icmp, any or a group of ports',
+  pattern: new RegExp(`^(icmp(/(echo|timestamp)-request)?|(tcp|udp)/\\d{1,5}(-\\d{1,5})?|${LABEL})$`),
   parse: (text) => {
-    if (text === 'icmp') return { protocol: 'icmp', ports: undefined }
-    const [protocol = '', digits = ''] = text.split('/')
-    const [first, last = first] = digits.split('-').map(parsePort)
+    if (text === 'any') return { protocol: 'any', ports: undefined, icmp: undefined }
+    const [protocol = '', rest] = text.split('/')
+    if (protocol === 'icmp') {
+      return { protocol, ports: undefined, icmp: (rest ?? 'echo-request') as IcmpType }
+    }
+    if (rest === undefined) return { group: text }
+    const [first, last = first] = rest.split('-').map(parsePort)
     if (first === undefined || last === undefined || last < first) return undefined
-    return { protocol: protocol as 'tcp' | 'udp', ports: { first, last } }
+    return { protocol: protocol as 'tcp' | 'udp', ports: { first, last }, icmp: undefined }
+  },
+}
+
+export const limit: Form<Limit> = {
+  noun: 'a limit',
+  example: '100/s, or 20/m per client',
+  pattern: /^\d{1,6}\/[smh]( per client)?$/,
+  parse: (text) => {
+    const [, digits = '', unit = '', client] = /^(\d+)\/([smh])( per client)?$/.exec(text) ?? []
+    const count = Number(digits)
+    const per = unit === 's' ? 'second' : unit === 'm' ? 'minute' : 'hour'
+    return count < 1 ? undefined : { count, per, each_client: client !== undefined }
   },
 }
 

@@ -13,6 +13,12 @@ test('the reference stack has no problems, and its defaults are filled in', () =
     ['db1', 'db2'],
   ])
   expect(stack?.firewalls[0]?.rules[0]).toEqual({
+    number: 1,
+    verdict: 'allow',
+    icmp: undefined,
+    at: undefined,
+    log: false,
+    limit: undefined,
     protocol: 'tcp',
     ports: { first: 443, last: 443 },
     from: [{ kind: 'anyone' }],

@@ -1,3 +1,4 @@
+import { carriedBy, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
 import type { BalancedService, End, MachineGroup, Rule, Stack } from './stack.ts'
 import { instancesOf, type View } from './view.ts'
@@ -30,7 +31,7 @@ export function resolve(view: View): Stack {
               name,
               outside: firewall.outside,
               inside: firewall.inside,
-              rules: firewall.rules.flatMap((rule) => rules(view, rule)),
+              rules: firewall.rules.flatMap((rule, index) => rules(view, rule, index + 1)),
             },
           ],
     ),
@@ -74,7 +75,10 @@ export function splitAddress(place: string): { readonly instance: string; readon
  */
 export function endOf(view: View, word: string): End | undefined {
   if (word === 'anyone') return { kind: 'anyone' }
-  if (/^[\d.]+\/\d+$/.test(word)) return { kind: 'prefix', prefix: word }
+  const prefix = prefixText(word)
+  if (prefix !== undefined) return { kind: 'prefix', prefix }
+  const group = view.groups.get(word)
+  if (group?.of === 'prefixes') return { kind: 'group', group: word, prefixes: group.prefixes }
   if (word.startsWith('segment ')) {
     const segment = word.slice('segment '.length).trim()
     return view.names.segment.declared.has(segment) ? { kind: 'segment', segment } : undefined
@@ -85,22 +89,31 @@ export function endOf(view: View, word: string): End | undefined {
   return undefined
 }
 
-export function portWords(allow: RuleFile['allow'][number]): string {
-  const { protocol, ports } = allow
-  if (ports === undefined) return protocol
-  return ports.first === ports.last ? `${protocol}/${ports.first}` : `${protocol}/${ports.first}-${ports.last}`
+function rules(view: View, rule: RuleFile, number: number): readonly Rule[] {
+  const ends = (words: readonly string[]) => words.flatMap((word) => endOf(view, word) ?? [])
+  const verdict = rule.allow === undefined ? 'deny' : 'allow'
+  const at = rule.at === undefined ? '' : ` at ${rule.at}`
+  return carriedBy(view, rule, []).flatMap((carried): readonly Rule[] => {
+    if (carried === undefined) return []
+    const { protocol, ports, icmp } = carried.traffic
+    return (protocol === 'any' ? PROTOCOLS : [protocol]).map((each) => ({
+      number,
+      verdict,
+      protocol: each,
+      ports,
+      icmp,
+      at: rule.at,
+      from: ends(rule.from),
+      to: ends(rule.to),
+      log: rule.log,
+      limit: rule.limit,
+      words: `${verdict} ${trafficWords(carried.traffic)}${at} from ${rule.from.join(', ')} to ${rule.to.join(', ')}`,
+    }))
+  })
 }
 
-function rules(view: View, rule: RuleFile): readonly Rule[] {
-  const ends = (words: readonly string[]) => words.flatMap((word) => endOf(view, word) ?? [])
-  return rule.allow.map((allow) => ({
-    protocol: allow.protocol,
-    ports: allow.ports,
-    from: ends(rule.from),
-    to: ends(rule.to),
-    words: `allow ${portWords(allow)} from ${rule.from.join(', ')} to ${rule.to.join(', ')}`,
-  }))
-}
+/** What `any` stands for. */
+const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const
 
 function services(balancer: NonNullable<ApplianceFile['load-balancer']>): readonly BalancedService[] {
   return Object.entries(balancer.services).map(([name, service]) => ({

@@ -8,12 +8,16 @@ import { own, type Report, type View } from './view.ts'
 
 /** An end of a rule, and the sides of the firewall it is at: names of segments, or the world outside. */
 export type PlacedEnd = {
-  readonly end: End
+  readonly end: Single
   readonly word: string
+  /** Of the word in its list: a group is one word and several ends. */
+  readonly index: number
   readonly sides: readonly string[]
   /** It has one address, so that the outside address of the firewall can stand for it. */
   readonly single: boolean
 }
+
+export type Single = Exclude<End, { kind: 'group' }>
 
 /** No name of a segment. */
 export const OUTSIDE = ' outside'
@@ -31,51 +35,68 @@ export function endsOf(
   // A leg whose segment is misspelt may be meant for any of them.
   const legs = inside.every((segment) => view.names.segment.declared.has(segment)) ? new Set(inside) : undefined
   const found: PlacedEnd[] = []
+  let whole = true
   const seen = new Set<string>()
   for (const [index, word] of words.entries()) {
     const problem = (what: string, hint: string | undefined) => report('error', [...at, index], what, hint)
     if (seen.has(word)) problem(`"${clip(word)}" is named twice`, 'remove one of them')
     seen.add(word)
-    const end = endOf(view, word)
-    if (end === undefined) {
+    const ends = membersOf(endOf(view, word))
+    if (ends === undefined) {
       unknown(view, word, role, problem)
+      whole = false
       continue
     }
-    if (end.kind === 'balanced' && role === 'from') {
+    if (ends.some(({ kind }) => kind === 'balanced') && role === 'from') {
       problem(
         `a rule can never match from service "${clip(word)}": services open no connections`,
         'name machines or a segment',
       )
+      whole = false
       continue
     }
-    const sides = sidesOf(view, end, inside, problem)
-    if (sides === undefined || legs === undefined) continue
-    const seenSides = sides.filter((side) => side === OUTSIDE || legs.has(side))
-    if (seenSides.length === 0) {
-      const what = `a rule can never match: "${clip(word)}" is in segment "${clip(sides[0] ?? '')}", where ${clip(firewall)} has no leg`
-      problem(what, `${clip(firewall)} has legs in ${inside.slice(0, 8).map(clip).join(', ')}`)
-      continue
+    if (ends.length === 0) whole = false
+    for (const end of ends) {
+      const sides = sidesOf(view, end, inside, problem)
+      const seenSides = legs === undefined ? undefined : sides?.filter((side) => side === OUTSIDE || legs.has(side))
+      if (sides === undefined || seenSides === undefined) whole = false
+      else if (seenSides.length > 0) found.push({ end, word, index, sides: seenSides, single: isSingle(view, end) })
+      else {
+        const what = `a rule can never match: "${clip(word)}" is in segment "${clip(sides[0] ?? '')}", where ${clip(firewall)} has no leg`
+        problem(what, `${clip(firewall)} has legs in ${inside.slice(0, 8).map(clip).join(', ')}`)
+        whole = false
+      }
     }
-    found.push({ end, word, sides: seenSides, single: isSingle(view, end) })
   }
-  return found.length === words.length ? found : undefined
+  return whole ? found : undefined
+}
+
+/** The members of a group are judged one by one. */
+function membersOf(end: End | undefined): readonly Single[] | undefined {
+  if (end?.kind === 'group') return end.prefixes.map((prefix) => ({ kind: 'prefix', prefix }))
+  return end && [end]
 }
 
 type Tell = (what: string, hint: string | undefined) => void
 
 function unknown(view: View, word: string, role: 'from' | 'to', problem: Tell): void {
-  const { segment, machine, balanced, central } = view.names
-  if (segment.any || machine.any || balanced.any) return
-  if (central.declared.has(word)) {
+  const { segment, machine, balanced, central, group } = view.names
+  if (segment.any || machine.any || balanced.any || group.any) return
+  if (group.declared.has(word)) {
+    if (view.groups.has(word))
+      problem(`"${clip(word)}" is a group of ports`, 'here is the place of a group of prefixes')
+  } else if (central.declared.has(word)) {
     problem(`"${clip(word)}" is a central service: no firewall leads to it`, 'add it to `reaches` of a NAT box')
   } else {
-    const hint = unknownHint(view, role === 'to' ? ['balanced', 'machine', 'segment'] : ['machine', 'segment'], word)
+    const groups = group.declared.size > 0 ? (['group'] as const) : []
+    const kinds = role === 'to' ? (['balanced', 'machine', 'segment'] as const) : (['machine', 'segment'] as const)
+    const hint = unknownHint(view, [...kinds, ...groups], word)
     problem(`unknown ${role === 'to' ? 'machine, service or segment' : 'machine or segment'} "${clip(word)}"`, hint)
   }
 }
 
 /** `anyone` is any address on any side, as in compile/passages.ts. */
-function sidesOf(view: View, end: End, inside: readonly string[], problem: Tell): readonly string[] | undefined {
+function sidesOf(view: View, end: Single, inside: readonly string[], problem: Tell): readonly string[] | undefined {
   switch (end.kind) {
     case 'anyone':
       return [OUTSIDE, ...inside]
@@ -103,7 +124,7 @@ function listOf(side: string | undefined): readonly string[] | undefined {
   return side === undefined ? undefined : [side]
 }
 
-function isSingle(view: View, end: End): boolean {
+function isSingle(view: View, end: Single): boolean {
   if (end.kind === 'balanced') return true
   return end.kind === 'machine' && (own(view.file.machines, end.machine)?.count ?? 1) === 1
 }

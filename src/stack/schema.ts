@@ -30,12 +30,22 @@ const Machine = fields({
   freeze_within: duration('How long freezing, and thawing, may take.').optional(),
 })
 
+const traffic = () => oneOrMore(form(forms.traffic)).optional()
+
 const Rule = fields({
-  allow: oneOrMore(form(forms.allow)).describe('`tcp/PORT`, `udp/FIRST-LAST` or `icmp`; one or a list.'),
-  from: oneOrMore(text('an end', 'anyone')).describe('Machines, a segment, a prefix or `anyone`; one or a list.'),
-  to: oneOrMore(text('an end', 'public')).describe(
-    'Machines, a service, a segment, a prefix or `anyone`; one or a list.',
+  allow: traffic().describe(
+    '`tcp/PORT`, `udp/FIRST-LAST`, `icmp`, `icmp/TYPE`, `any` or a group of ports; one or a list.',
   ),
+  deny: traffic().describe('Instead of allow: what does not pass, whatever later rules say.'),
+  at: port().optional().describe('Port of the outside address, where it is another one than inside.'),
+  from: oneOrMore(text('an end', 'anyone')).describe(
+    'Machines, a segment, a prefix, a group of prefixes or `anyone`; one or a list.',
+  ),
+  to: oneOrMore(text('an end', 'public')).describe(
+    'Machines, a service, a segment, a prefix, a group of prefixes or `anyone`; one or a list.',
+  ),
+  limit: form(forms.limit).optional().describe('New connections beyond it are dropped: `100/s`, `20/m per client`.'),
+  log: z.boolean().default(false).describe("New connections are written to the firewall's log."),
 })
 
 const BalancedService = fields({
@@ -55,7 +65,9 @@ const Appliance = fields({
   firewall: fields({
     outside: outside(),
     inside: inside(),
-    rules: list(Rule).default([]).describe('What is allowed; everything else is denied.'),
+    rules: list(Rule)
+      .default([])
+      .describe('What is allowed and denied: the first rule that matches decides; what none matches is denied.'),
   }).optional(),
   'load-balancer': fields({ services: names(BalancedService) }).optional(),
   nat: fields({
@@ -76,6 +88,9 @@ export const StackFile = fields({
   segments: names(text('a prefix', '10.10.1.0/24').meta({ examples: ['10.10.1.0/24'] })).describe(
     'Networks inside the stack.',
   ),
+  groups: names(oneOrMore(text('a prefix or a port', '203.0.113.0/24 or tcp/443')))
+    .default({})
+    .describe('Prefixes, or ports, that rules call by one name.'),
   machines: names(Machine).describe("What does the application's work."),
   appliances: names(Appliance).describe('Firewalls, load balancers and NAT boxes.'),
   ingress: names(
@@ -148,6 +163,10 @@ function oneOrMore<T extends z.ZodType>(item: T) {
 
 function text(noun: string, example: string) {
   return z.string({ error: `${noun}\nsuch as ${example}` }).min(1, { error: `${noun}\nsuch as ${example}` })
+}
+
+function port() {
+  return z.int().min(1).max(65535)
 }
 
 function count(smallest: number, fallback: number) {

@@ -49,15 +49,38 @@ export type Firewall = {
   readonly rules: readonly Rule[]
 }
 
-/** `from` and `to` after resolution. What is not allowed is denied; there are no deny rules. */
+/**
+ * One kind of traffic of a rule of the file, `from` and `to` after resolution. The first rule that matches decides; what
+ * none matches is denied.
+ */
 export type Rule = {
+  /** Of the rule in the file, from 1: what was written as one shares a limit. */
+  readonly number: number
+  readonly verdict: 'allow' | 'deny'
   readonly protocol: 'tcp' | 'udp' | 'icmp'
-  /** Absent for icmp. */
+  /** Absent for icmp, and where all ports are meant. */
   readonly ports: PortRange | undefined
+  /** Absent for other protocols, and where all types are meant. */
+  readonly icmp: IcmpType | undefined
+  /** Port of the outside address at which clients from there find it, where it is not the one inside. */
+  readonly at: number | undefined
   readonly from: readonly End[]
   readonly to: readonly End[]
+  /** New connections are written to the firewall's log. */
+  readonly log: boolean
+  /** New connections beyond it are dropped. */
+  readonly limit: Limit | undefined
   /** The rule in the reader's own words, for comments, reports and problems: `allow tcp/443 from anyone to public`. */
   readonly words: string
+}
+
+export type IcmpType = 'echo-request' | 'timestamp-request'
+
+/** `count` new connections in a second, minute or hour; of each client address, or of all together. */
+export type Limit = {
+  readonly count: number
+  readonly per: 'second' | 'minute' | 'hour'
+  readonly each_client: boolean
 }
 
 export type PortRange = { readonly first: number; readonly last: number }
@@ -65,6 +88,7 @@ export type PortRange = { readonly first: number; readonly last: number }
 export type End =
   | { readonly kind: 'anyone' }
   | { readonly kind: 'prefix'; readonly prefix: string }
+  | { readonly kind: 'group'; readonly group: string; readonly prefixes: readonly string[] }
   | { readonly kind: 'segment'; readonly segment: string }
   | { readonly kind: 'machine'; readonly machine: string }
   /** A service of a load balancer, reached at its listening address. */

@@ -1,5 +1,6 @@
 import { checkAddresses } from './check-addresses.ts'
 import { checkFreeze } from './check-freeze.ts'
+import { checkGroups } from './check-groups.ts'
 import { checkIngress } from './check-ingress.ts'
 import { checkNames } from './check-names.ts'
 import { checkNeeds } from './check-needs.ts'
@@ -19,6 +20,7 @@ export function validate(all: View, report: Report): void {
   checkNeeds(view, report)
   checkFreeze(view, report)
   checkServices(view, report)
+  checkGroups(view, report)
   const open = checkRules(view, report)
   checkReach(view, open, report)
   checkIngress(view, open, report)

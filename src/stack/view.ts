@@ -1,4 +1,5 @@
 import { type Prefix, parsePrefix } from '../lib/ip.ts'
+import { type Group, groupsOf } from './groups.ts'
 import type { ApplianceFile, StackFile } from './schema.ts'
 import type { Path } from './source.ts'
 
@@ -11,12 +12,13 @@ export type View = {
   readonly whole: boolean
   readonly names: Readonly<Record<Kind, Names>>
   readonly prefixes: ReadonlyMap<string, Prefix>
+  readonly groups: ReadonlyMap<string, Group>
   readonly balanced: ReadonlyMap<string, Balanced>
   /** Instance name to group. */
   readonly instances: ReadonlyMap<string, string>
 }
 
-export type Kind = 'segment' | 'machine' | 'appliance' | 'balanced' | 'central' | 'secret'
+export type Kind = 'segment' | 'machine' | 'appliance' | 'balanced' | 'central' | 'secret' | 'group'
 
 /** Declared names; `any` where the whole section is unreadable, so that nothing can be called unknown. */
 export type Names = { readonly declared: ReadonlySet<string>; readonly any: boolean }
@@ -65,8 +67,9 @@ export function viewOf(file: StackFile, raw: unknown, whole: boolean): View {
     balanced: balancedIn(raw),
     central: namesIn(raw, 'services'),
     secret: namesIn(raw, 'secrets'),
+    group: namesIn(raw, 'groups'),
   }
-  return { file, whole, names, prefixes, balanced, instances }
+  return { file, whole, names, prefixes, groups: groupsOf(file.groups), balanced, instances }
 }
 
 export function instancesOf(group: string, count: number | undefined): readonly string[] {

@@ -1,0 +1,63 @@
+import { contains, covers, overlaps } from '../lib/ip.ts'
+import type { PortRange } from '../stack/stack.ts'
+import type { Exception } from './compiled.ts'
+import type { Passage, Side } from './passages.ts'
+
+/** What earlier rules deny of a passage: `all` of it, or the parts, each once. What was allowed before them stays allowed. */
+export function denials(earlier: readonly Passage[], passage: Passage): 'all' | readonly Exception[] {
+  const found = new Map<string, Exception>()
+  for (const [index, each] of earlier.entries()) {
+    if (each.rule.verdict === 'allow' || !meet(each, passage)) continue
+    const from = within(each.from, passage.from)
+    const to = within(each.to, passage.to)
+    const ports = portsWithin(each.ports, passage.ports)
+    if (from && to && ports && !earlier.slice(0, index).some((before) => allows(before, passage))) return 'all'
+    const exception = { from: each.from.names, to: each.to.names, ports: each.ports, why: each.words }
+    found.set(JSON.stringify(exception), exception)
+  }
+  return [...found.values()]
+}
+
+const allows = (before: Passage, passage: Passage): boolean => before.rule.verdict === 'allow' && meet(before, passage)
+
+/** Some packet is of both. */
+function meet(a: Passage, b: Passage): boolean {
+  if (a.protocol !== b.protocol || legOf(a.from) !== legOf(b.from) || legOf(a.to) !== legOf(b.to)) return false
+  if (a.rule.icmp !== undefined && b.rule.icmp !== undefined && a.rule.icmp !== b.rule.icmp) return false
+  if (a.ports !== undefined && b.ports !== undefined && (a.ports.last < b.ports.first || b.ports.last < a.ports.first))
+    return false
+  return sharing(a.from, b.from) && sharing(a.to, b.to)
+}
+
+function legOf({ at }: Side): string | undefined {
+  return at.outside ? undefined : at.segment.name
+}
+
+function sharing({ match: a }: Side, { match: b }: Side): boolean {
+  if (a.by === 'any' || b.by === 'any') return true
+  if (a.by === 'addresses')
+    return a.addresses.some((value) =>
+      b.by === 'prefixes' ? b.prefixes.some((each) => contains(each, value)) : b.addresses.includes(value),
+    )
+  return a.prefixes.some((each) =>
+    b.by === 'prefixes'
+      ? b.prefixes.some((other) => overlaps(each, other))
+      : b.addresses.some((value) => contains(each, value)),
+  )
+}
+
+/** Everything of `inner` is in `outer`. A prefix is in no list of addresses: nobody lists all of them. */
+function within({ match: outer }: Side, { match: inner }: Side): boolean {
+  if (outer.by === 'any') return true
+  if (inner.by === 'any') return false
+  if (inner.by === 'addresses')
+    return inner.addresses.every((value) =>
+      outer.by === 'prefixes' ? outer.prefixes.some((each) => contains(each, value)) : outer.addresses.includes(value),
+    )
+  return outer.by === 'prefixes' && inner.prefixes.every((each) => outer.prefixes.some((other) => covers(other, each)))
+}
+
+function portsWithin(outer: PortRange | undefined, inner: PortRange | undefined): boolean {
+  if (outer === undefined) return true
+  return inner !== undefined && outer.first <= inner.first && inner.last <= outer.last
+}

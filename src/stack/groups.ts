@@ -1,0 +1,65 @@
+import { parsePrefix } from '../lib/ip.ts'
+import { type Traffic, traffic } from './forms.ts'
+import type { RuleFile, StackFile } from './schema.ts'
+import type { Path } from './source.ts'
+import type { View } from './view.ts'
+
+/** Prefixes or ports under one name. A member that is neither, or of the other kind, is a problem of `check-groups.ts`. */
+export type Group =
+  | { readonly of: 'prefixes'; readonly prefixes: readonly string[] }
+  | { readonly of: 'ports'; readonly traffic: readonly Traffic[] }
+
+/** A group is of the kind of its first member. */
+export function groupsOf(groups: StackFile['groups']): ReadonlyMap<string, Group> {
+  return new Map(
+    Object.entries(groups).map(([name, members]): [string, Group] => {
+      const found = members.map(memberOf)
+      return found[0]?.is === 'traffic'
+        ? [name, { of: 'ports', traffic: found.flatMap((each) => (each.is === 'traffic' ? [each.traffic] : [])) }]
+        : [name, { of: 'prefixes', prefixes: found.flatMap((each) => (each.is === 'prefix' ? [each.prefix] : [])) }]
+    }),
+  )
+}
+
+export type Member =
+  | { readonly is: 'prefix'; readonly prefix: string }
+  | { readonly is: 'traffic'; readonly traffic: Traffic }
+  | { readonly is: 'neither'; readonly why: string | undefined }
+
+export function memberOf(text: string): Member {
+  const whole = prefixText(text)
+  if (whole !== undefined) {
+    const parsed = parsePrefix(whole)
+    return parsed.ok ? { is: 'prefix', prefix: whole } : { is: 'neither', why: parsed.why }
+  }
+  const parsed = traffic.pattern.test(text) ? traffic.parse(text) : undefined
+  return parsed === undefined || 'group' in parsed || parsed.protocol === 'any'
+    ? { is: 'neither', why: undefined }
+    : { is: 'traffic', traffic: parsed }
+}
+
+/** Text that is meant as a prefix; an address is one of itself. */
+export function prefixText(word: string): string | undefined {
+  if (/^[\d.]+\/\d+$/.test(word)) return word
+  return /^\d+(\.\d+){3}$/.test(word) ? `${word}/32` : undefined
+}
+
+/** One kind of traffic of a rule, and where it was written. */
+export type Carried = { readonly traffic: Traffic; readonly at: Path }
+
+/** What a rule is about, groups opened; undefined where a group is not known or not of ports. */
+export function carriedBy(view: View, rule: RuleFile, at: Path): readonly (Carried | undefined)[] {
+  const key = rule.allow === undefined ? 'deny' : 'allow'
+  return (rule.allow ?? rule.deny ?? []).flatMap((written, index): readonly (Carried | undefined)[] => {
+    const here = [...at, key, index]
+    if (!('group' in written)) return [{ traffic: written, at: here }]
+    const group = view.groups.get(written.group)
+    if (group?.of !== 'ports') return [undefined]
+    return group.traffic.map((each) => ({ traffic: each, at: here }))
+  })
+}
+
+export function trafficWords({ protocol, ports, icmp }: Omit<Traffic, 'protocol'> & { protocol: string }): string {
+  if (ports !== undefined) return `${protocol}/${ports.first}${ports.last === ports.first ? '' : `-${ports.last}`}`
+  return icmp === undefined || icmp === 'echo-request' ? protocol : `${protocol}/${icmp}`
+}
