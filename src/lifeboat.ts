@@ -132,7 +132,9 @@ export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher, sto
   const operation = `${planned.made_at.replaceAll(/[-:]/g, '').slice(0, 15)}-${planned.verb}-${planned.stack}-${randomBytes(2).toString('hex')}`
   return locked(lifeboat, planned, async () => {
     const journal = journalOf(lifeboat, operation)
-    journal.append({ type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned })
+    const first = { type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned } as const
+    journal.append(first)
+    watch(first)
     const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch, stop)
     return { operation, outcome, report: report(lifeboat, operation) }
   })
@@ -143,7 +145,9 @@ export async function resume(lifeboat: Lifeboat, operation: string, watch: Watch
   const { plan: planned } = opened(lifeboat, operation)
   return locked(lifeboat, planned, async () => {
     const journal = journalOf(lifeboat, operation)
-    journal.append({ type: 'resumed', at: lifeboat.clock.now().toISOString(), by: lifeboat.by })
+    const first = { type: 'resumed', at: lifeboat.clock.now().toISOString(), by: lifeboat.by } as const
+    journal.append(first)
+    watch(first)
     const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
     return { operation, outcome, report: report(lifeboat, operation) }
   })
@@ -185,6 +189,15 @@ export async function status(
 ): Promise<Status | { readonly refused: readonly Finding[] }> {
   const situation = await lookByName(lifeboat, stack, 'active', now)
   return 'refused' in situation ? situation : statusOf(situation)
+}
+
+/** All that is seen of a stack that was deployed once. */
+export async function see(
+  lifeboat: Lifeboat,
+  stack: string,
+  now: Date,
+): Promise<Situation | { readonly refused: readonly Finding[] }> {
+  return lookByName(lifeboat, stack, 'active', now)
 }
 
 export type PointsAt = {

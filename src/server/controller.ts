@@ -1,0 +1,135 @@
+import type { PassThrough } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
+import type { Me } from '../api/access.ts'
+import type { OperationRequest, Started } from '../api/operations.ts'
+import type { StackDetail, StackSummary } from '../api/stacks.ts'
+import type { Alarm, Schedule, SiteView } from '../api/watch.ts'
+import type { Lifeboat } from '../lifeboat.ts'
+import { type Audit, openAudit } from './audit.ts'
+import { type Bus, openBus } from './bus.ts'
+import type { Database } from './database.ts'
+import { type History, openHistory } from './history.ts'
+import { type Lookout, openLookout } from './lookout.ts'
+import { openOnce } from './once.ts'
+import { requestOf } from './request.ts'
+import { openRunner, type Runner } from './runner.ts'
+import { openSamples } from './samples.ts'
+import { type Seen, summaryOf } from './seen.ts'
+import { siteView } from './site-view.ts'
+
+export type ControllerOptions = {
+  readonly lifeboat: Lifeboat
+  /** The site that this controller is at. */
+  readonly site: string
+  readonly database: Database
+  readonly stacks_dir: string | undefined
+}
+
+/** All parts of a controller; what is not here is in the handlers. */
+export type Controller = {
+  readonly lifeboat: Lifeboat
+  readonly site: string
+  readonly stacks_dir: string | undefined
+  readonly bus: Bus
+  readonly lookout: Lookout
+  readonly history: History
+  readonly runner: Runner
+  readonly audit: Audit
+  readonly alarms: { open(): readonly Alarm[]; list(): readonly Alarm[] }
+  readonly schedules: { next(stack: string): StackDetail['next']; list(): readonly Schedule[] }
+  readonly streams: Set<PassThrough>
+  readonly once: ReturnType<typeof openOnce>
+  /** Starts what somebody asked for, and writes down who it was and what was known then. */
+  ask(request: OperationRequest, me: Me, who: string, origin: string): Promise<Started>
+  stillGood(me: Me, request: FastifyRequest): boolean
+  summaries(): readonly StackSummary[]
+  summary(stack: string): StackSummary | undefined
+  sites(): readonly SiteView[]
+}
+
+export function openController(options: ControllerOptions): Controller {
+  const { lifeboat, site, database, stacks_dir } = options
+  const { clock } = lifeboat
+  const bus = openBus()
+  const samples = openSamples(database)
+  const audit = openAudit(database, clock)
+  /** What was sent last of each stack, so that only what a person would see as a change is sent. */
+  const sent = new Map<string, string>()
+
+  const summarize = (seen: Seen): StackSummary => {
+    const running = [...runner.running.values()].find((each) => each.stack === seen.stack)
+    const alarms = controller.alarms.open().filter((alarm) => alarm.stack === seen.stack)
+    return summaryOf(seen, {
+      now: clock.now(),
+      spark: samples.spark(seen.stack, clock.now()),
+      alarms: alarms.length,
+      worst: alarms.some((alarm) => alarm.severity === 'critical') ? 'critical' : alarms[0]?.severity,
+      operation: running === undefined ? undefined : { operation: running.operation, verb: running.verb },
+    })
+  }
+  const tell = (seen: Seen) => {
+    const { at, spark, ...rest } = summarize(seen)
+    const text = JSON.stringify(rest)
+    if (sent.get(seen.stack) === text) return
+    sent.set(seen.stack, text)
+    bus.send({ type: 'stack', stack: { ...rest, at, spark } })
+  }
+  const lookout = openLookout(lifeboat, {
+    stack: (seen) => {
+      const now = clock.now()
+      if (seen.newest_point_at !== undefined)
+        samples.note(seen.stack, now.getTime() - Date.parse(seen.newest_point_at), now)
+      tell(seen)
+    },
+    gone: (stack) => bus.send({ type: 'stack-gone', stack }),
+    site: (seen) => bus.send({ type: 'site', site: siteView(controller, seen.site) }),
+  })
+  const history: History = openHistory(lifeboat, database, (operation) => runner.running.has(operation))
+  const runner: Runner = openRunner({
+    lifeboat,
+    bus,
+    history: () => history,
+    after: (stack) => void lookout.look(stack).catch(() => {}),
+  })
+
+  const controller: Controller = {
+    lifeboat,
+    site,
+    stacks_dir,
+    bus,
+    lookout,
+    history,
+    runner,
+    audit,
+    alarms: { open: () => [], list: () => [] },
+    schedules: { next: () => ({}), list: () => [] },
+    streams: new Set(),
+    once: openOnce(database, clock),
+    async ask(request, _me, who, origin) {
+      const about = 'stack' in request ? request.stack : request.file
+      const known = 'stack' in request ? lookout.seen.get(request.stack) : undefined
+      const seen = {
+        request: JSON.parse(JSON.stringify(request)),
+        seen: known === undefined ? null : { at: known.at, active: known.active, point: known.newest_point_at },
+      }
+      try {
+        const { operation, summary } = await runner.start(requestOf(controller, request), who)
+        audit.add({ who, origin, what: 'operation.start', about, details: { ...seen, operation, summary } })
+        return { operation, summary }
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error)
+        audit.add({ who, origin, what: 'operation.refused', about, details: { ...seen, why } })
+        throw error
+      }
+    },
+    stillGood: () => true,
+    summaries: () =>
+      [...lookout.seen.values()].sort((a, b) => a.stack.localeCompare(b.stack)).map((seen) => summarize(seen)),
+    summary: (stack) => {
+      const seen = lookout.seen.get(stack)
+      return seen === undefined ? undefined : summarize(seen)
+    },
+    sites: () => lifeboat.sites.sites.map((each) => siteView(controller, each.name)),
+  }
+  return controller
+}

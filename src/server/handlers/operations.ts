@@ -1,0 +1,99 @@
+import type { Me } from '../../api/access.ts'
+import type { OperationRequest } from '../../api/operations.ts'
+import { destructive, reaches, roleOfVerb } from '../../api/words.ts'
+import { fold } from '../../execute/journal.ts'
+import { eventsOf, plan, report } from '../../lifeboat.ts'
+import { reportText } from '../../report/text.ts'
+import type { Controller } from '../controller.ts'
+import { estimateOf } from '../estimate.ts'
+import { ApiProblem, notFound, refused } from '../problem.ts'
+import { requestOf } from '../request.ts'
+import type { Handlers } from '../route.ts'
+import { logLine, planView } from '../views.ts'
+
+type Names =
+  | 'operations'
+  | 'operation'
+  | 'operationPlan'
+  | 'operationLog'
+  | 'operationText'
+  | 'plan'
+  | 'start'
+  | 'resume'
+  | 'abort'
+
+export function operationHandlers(controller: Controller): Pick<Handlers, Names> {
+  const { lifeboat, history, runner } = controller
+  const events = (operation: string) => {
+    const found = lifeboat.store.list().includes(operation) ? eventsOf(lifeboat, operation) : []
+    if (!found.some((event) => event.type === 'planned')) throw notFound(`there is no operation "${operation}" here`)
+    return found
+  }
+  /** Taking up an operation needs what starting it does. */
+  const mayTakeUp = (me: Me, operation: string) => {
+    const { plan: known } = fold(events(operation))
+    if (known !== undefined) mayAsk(me, known.verb)
+  }
+  return {
+    operations: ({ query }) => history.list(query),
+    operation: ({ params }) => {
+      const found = history.report(params.operation)
+      if (found === undefined) throw notFound(`there is no operation "${params.operation}" here`)
+      return found
+    },
+    operationPlan: ({ params }) => {
+      const { plan: known } = fold(events(params.operation))
+      if (known === undefined) throw notFound(`there is no operation "${params.operation}" here`)
+      return planView(known, { from: 'the plan that was executed' })
+    },
+    operationLog: ({ params }) => events(params.operation).flatMap((event) => logLine(event) ?? []),
+    operationText: ({ params, reply }) => {
+      events(params.operation)
+      return reply.type('text/plain; charset=utf-8').send(reportText(report(lifeboat, params.operation)))
+    },
+    plan: async ({ body }) => {
+      const planned = await plan(lifeboat, requestOf(controller, { ...body, ...consent(body) }), lifeboat.clock.now())
+      if ('refused' in planned) throw refused(planned.refused)
+      return planView(planned.plan, estimateOf(history, planned.plan))
+    },
+    start: async (call) => {
+      mayAsk(call.me, call.body.verb)
+      confirmed(call.body)
+      return controller.once(call.headers['idempotency-key'], call.who, call.body, () =>
+        controller.ask(call.body, call.me, call.who, call.request.ip),
+      )
+    },
+    resume: async ({ params, me, who, request }) => {
+      mayTakeUp(me, params.operation)
+      const started = await runner.resume(params.operation, who)
+      controller.audit.add({ who, origin: request.ip, what: 'operation.resume', about: params.operation, details: {} })
+      return started
+    },
+    abort: async ({ params, me, who, request }) => {
+      mayTakeUp(me, params.operation)
+      const started = await runner.abort(params.operation, who)
+      controller.audit.add({ who, origin: request.ip, what: 'operation.abort', about: params.operation, details: {} })
+      return started
+    },
+  }
+}
+
+function mayAsk(me: Me, verb: OperationRequest['verb']): void {
+  const needed = roleOfVerb[verb]
+  if (reaches(me.role, needed)) return
+  throw new ApiProblem('forbidden', `${verb} needs the role ${needed}; ${me.user} is ${me.role}`)
+}
+
+/** The name once more, where something ends; what is only planned needs none. */
+function confirmed(request: OperationRequest): void {
+  if (request.verb === 'deploy') return
+  const asked = destructive.includes(request.verb) || (request.verb === 'rescue' && request.do === 'discard')
+  const given = 'confirm' in request ? request.confirm : undefined
+  if (!asked || given === request.stack) return
+  throw new ApiProblem('bad-request', `${request.verb} ${request.stack} needs the stack's name once more`, {
+    hint: `confirm: "${request.stack}"`,
+    fields: [{ path: 'confirm', what: given === undefined ? 'is missing' : 'is another name' }],
+  })
+}
+
+const consent = (request: OperationRequest) => ('stack' in request ? { confirm: request.stack } : {})

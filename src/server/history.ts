@@ -1,0 +1,75 @@
+import type { OperationEntry, OperationReport } from '../api/operations.ts'
+import { fold } from '../execute/journal.ts'
+import { eventsOf, type Lifeboat, report } from '../lifeboat.ts'
+import type { Report } from '../report/report.ts'
+import type { Database } from './database.ts'
+import { entryOf, reportView } from './views.ts'
+
+/**
+ * Operations as rows, so that a thousand of them are read in a millisecond; the journals stay what an operation is resumed
+ * from. What another process of this machine ran (the CLI) is taken in when it is seen.
+ */
+export type History = {
+  /** Takes in what ended, or what is new, of one operation. */
+  record(operation: string): OperationEntry
+  list(query: {
+    readonly stack?: string | undefined
+    readonly limit: number
+    readonly before?: string | undefined
+  }): readonly OperationEntry[]
+  report(operation: string): OperationReport | undefined
+}
+
+export function openHistory(
+  lifeboat: Pick<Lifeboat, 'store'>,
+  database: Database,
+  running: (operation: string) => boolean,
+): History {
+  const put = database.prepare(
+    'INSERT OR REPLACE INTO operations (operation, stack, verb, decided_at, entry) VALUES (?, ?, ?, ?, ?)',
+  )
+  const page = database.prepare(
+    'SELECT entry FROM operations WHERE (:stack IS NULL OR stack = :stack) AND operation < :before ORDER BY operation DESC LIMIT :limit',
+  )
+  /** Those that need no second look. */
+  const ended = new Set(
+    (database.prepare('SELECT operation, entry FROM operations').all() as { operation: string; entry: string }[])
+      .filter(({ entry }) => isFinal((JSON.parse(entry) as OperationEntry).outcome))
+      .map(({ operation }) => operation),
+  )
+
+  function read(operation: string): { readonly found: Report; readonly view: OperationReport } | undefined {
+    const events = eventsOf(lifeboat, operation)
+    // A journal in which nothing was planned is none: its controller died at once.
+    if (!events.some((event) => event.type === 'planned')) return undefined
+    const found = report(lifeboat, operation)
+    return { found, view: reportView(found, fold(events), running(operation)) }
+  }
+
+  function record(operation: string): OperationEntry {
+    const both = read(operation)
+    if (both === undefined) throw new Error(`operation ${operation} has no plan in its journal`)
+    const entry = entryOf(both.found, running(operation))
+    put.run(operation, entry.stack, entry.verb, entry.decided_at, JSON.stringify(entry))
+    if (isFinal(entry.outcome)) ended.add(operation)
+    return entry
+  }
+
+  function takeIn(): void {
+    for (const operation of lifeboat.store.list())
+      if (!ended.has(operation) && read(operation) !== undefined) record(operation)
+  }
+
+  return {
+    record,
+    list({ stack, limit, before }) {
+      takeIn()
+      // `~` sorts after whatever an id may hold.
+      const rows = page.all({ stack: stack ?? null, before: before ?? '~', limit }) as { entry: string }[]
+      return rows.map(({ entry }) => JSON.parse(entry) as OperationEntry)
+    },
+    report: (operation) => (lifeboat.store.list().includes(operation) ? read(operation)?.view : undefined),
+  }
+}
+
+const isFinal = (outcome: OperationEntry['outcome']): boolean => outcome === 'done' || outcome === 'undone'

@@ -1,0 +1,116 @@
+import type { Picture, PictureEdge, PictureNode } from '../api/picture.ts'
+import type { CompiledInstance, Flow, Leg } from '../compile/compiled.ts'
+import { activeView, type Situation } from '../operations/situation.ts'
+import type { Power } from '../state/objects.ts'
+
+/** A stack as it is drawn, with the health that was seen at its active site. */
+export function pictureOf(situation: Situation): Picture {
+  const { stack } = situation
+  const view = activeView(situation) ?? situation.sites[0]
+  const seen = activeView(situation)?.answer
+  const powers = new Map<string, Power>()
+  for (const area of seen?.observed.areas ?? [])
+    if (area.area.kind === 'stack') for (const each of area.instances) powers.set(each.object.name, each.power)
+  const instances = view?.compiled.instances ?? []
+  const nodes: PictureNode[] = [
+    { ...plain('clients', 'clients', 'clients'), notes: ['whoever comes from the outside network'] },
+    ...stack.ingress.map((entry) => ({
+      ...plain(`ingress:${entry.name}`, 'ingress', entry.name),
+      notes: [`to ${entry.to} by ${entry.by}`],
+    })),
+    ...(view?.compiled.segments ?? []).map((segment) => ({
+      ...plain(`segment:${segment.name}`, 'segment', segment.name),
+      addresses: [segment.prefix],
+      notes: [`DHCP and DNS by ${segment.anchor} at ${segment.anchor_address}`],
+    })),
+    ...instances.map((each) =>
+      instanceNode(each, seen === undefined ? undefined : (powers.get(each.name) ?? 'absent')),
+    ),
+    ...stack.services.map((service) => ({
+      ...plain(`central:${service.name}`, 'service', service.name),
+      addresses: [view?.site.services[service.name] ?? 'no address at this site'],
+      health: view?.site.services[service.name] === undefined ? ('warning' as const) : ('unknown' as const),
+      notes: [
+        `${service.protocol}/${service.port}`,
+        `in a drill: ${typeof service.drill === 'string' ? service.drill : `stub ${service.drill.stub}`}`,
+      ],
+    })),
+  ]
+  const known = new Set(nodes.map((node) => node.id))
+  const edges = [...ingressEdges(situation), ...legEdges(instances), ...flowEdges(view?.compiled.flows ?? [], known)]
+  return {
+    stack: stack.name,
+    site: activeView(situation)?.site.name,
+    at: situation.now.toISOString(),
+    nodes,
+    edges: edges.filter((edge) => known.has(edge.from) && known.has(edge.to)),
+  }
+}
+
+function plain(id: string, kind: PictureNode['kind'], name: string): PictureNode {
+  return { id, kind, name, addresses: [], health: 'unknown', notes: [] }
+}
+
+function instanceNode(instance: CompiledInstance, power: PictureNode['power']): PictureNode {
+  const machine = instance.kind === 'machine'
+  return {
+    id: instance.name,
+    kind: machine ? 'machine' : instance.role,
+    name: instance.name,
+    addresses: instance.legs.map(addressOf),
+    group: machine ? instance.group : undefined,
+    stateful: machine ? instance.stateful : undefined,
+    power,
+    health: power === undefined ? 'unknown' : power === 'running' ? 'good' : 'bad',
+    notes: machine
+      ? [`image ${instance.image}`, ...(instance.ready === undefined ? [] : [`ready: ${readyWords(instance.ready)}`])]
+      : [],
+  }
+}
+
+function readyWords(ready: NonNullable<Extract<CompiledInstance, { kind: 'machine' }>['ready']>): string {
+  return ready.by === 'exec' ? ready.command : ready.url
+}
+
+function addressOf(leg: Leg): string {
+  if (leg.to !== 'segment') return `by DHCP in ${leg.to} (${leg.mac})`
+  return `${[leg.address, ...leg.also].join(', ')} in ${leg.segment}`
+}
+
+function ingressEdges({ stack }: Situation): readonly PictureEdge[] {
+  return stack.ingress.flatMap((entry) => [
+    edge('clients', `ingress:${entry.name}`, 'flow', `resolve ${entry.name}`),
+    ...stack.firewalls
+      .slice(0, 1)
+      .map((each) => edge(`ingress:${entry.name}`, each.name, 'flow', `leads to ${entry.to}`)),
+  ])
+}
+
+function legEdges(instances: readonly CompiledInstance[]): readonly PictureEdge[] {
+  return instances.flatMap((each) =>
+    each.legs.flatMap((leg) =>
+      leg.to === 'segment' ? [edge(each.name, `segment:${leg.segment}`, 'leg', `${leg.interface} ${leg.address}`)] : [],
+    ),
+  )
+}
+
+/** Flows between what is drawn; an end that is a service of a load balancer is drawn at the balancer. */
+function flowEdges(flows: readonly Flow[], known: ReadonlySet<string>): readonly PictureEdge[] {
+  const found = new Map<string, PictureEdge>()
+  for (const flow of flows) {
+    const from = flow.from === 'anyone' ? 'clients' : known.has(flow.from) ? flow.from : flow.by
+    const to = flow.to.startsWith('central:') || known.has(flow.to) ? flow.to : flow.by
+    if (from === to) continue
+    const words = `${flow.protocol}${flow.ports === undefined ? '' : `/${portWords(flow.ports)}`} by ${flow.by}: ${flow.why}`
+    const one = edge(from, to, 'flow', words)
+    found.set(one.id, one)
+  }
+  return [...found.values()]
+}
+
+const portWords = ({ first, last }: { readonly first: number; readonly last: number }): string =>
+  first === last ? String(first) : `${first}-${last}`
+
+function edge(from: string, to: string, kind: PictureEdge['kind'], words: string): PictureEdge {
+  return { id: `${kind} ${from} ${to} ${words}`, from, to, kind, words }
+}
