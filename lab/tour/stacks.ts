@@ -1,0 +1,38 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The stacks of the tour: the reference stack under several names, smaller and larger. */
+export const names = ['shop', 'wiki', 'mail', 'invoices', 'crm', 'intranet'] as const
+export type TourStack = (typeof names)[number]
+
+const shape: Readonly<Record<TourStack, { readonly rpo: string; readonly web: number; readonly db: number }>> = {
+  shop: { rpo: '20m', web: 2, db: 2 },
+  wiki: { rpo: '2h', web: 1, db: 1 },
+  mail: { rpo: '2h', web: 2, db: 1 },
+  invoices: { rpo: '20m', web: 2, db: 2 },
+  crm: { rpo: '2h', web: 3, db: 2 },
+  intranet: { rpo: '2h', web: 1, db: 1 },
+}
+
+/** Writes the stack files below a folder, each with a stand-in for its certificate. */
+export function writeStacks(dir: string): void {
+  const example = readFileSync(join(import.meta.dirname, '../../examples/shop/stack.yaml'), 'utf8')
+  for (const name of names) {
+    mkdirSync(join(dir, name, 'secrets'), { recursive: true, mode: 0o700 })
+    writeFileSync(join(dir, name, 'secrets', `${name}-tls.pem`), `a stand-in for the certificate of ${name}\n`, {
+      mode: 0o600,
+    })
+    writeFileSync(fileOf(dir, name), stackText(example, name))
+  }
+}
+
+export const fileOf = (dir: string, name: TourStack): string => join(dir, name, 'stack.yaml')
+
+function stackText(example: string, name: TourStack): string {
+  const { rpo, web, db } = shape[name]
+  return example
+    .replaceAll('shop', name)
+    .replace(/(web: \{.*count: )\d+/, `$1${web}`)
+    .replace(/(db: \{.*count: )\d+/, `$1${db}`)
+    .replace(/rpo: \w+/, `rpo: ${rpo}`)
+}

@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { pino } from 'pino'
+import { type Role, roles } from '../../src/api/words.ts'
+import type { VirtualClock } from '../../src/lib/clock.ts'
+import { openApp } from '../../src/server/app.ts'
+import { openController } from '../../src/server/controller.ts'
+import { openDatabase } from '../../src/server/database.ts'
+import { allHandlers } from '../../src/server/handlers/all.ts'
+import { servePage } from '../../src/server/static.ts'
+import { day_ms, liveADay } from './history.ts'
+import { plays } from './play.ts'
+import { writeStacks } from './stacks.ts'
+import { tourWorld } from './world.ts'
+
+export type Tour = {
+  readonly address: string
+  readonly app: FastifyInstance
+  /** Does one of `plays`, and says so. */
+  play(name: string): string
+  close(): Promise<void>
+}
+
+export type TourOptions = {
+  readonly dir: string
+  readonly port: number
+  /** How much quicker than real time the sites live; default: 1. */
+  readonly speed?: number
+}
+
+/** How real and virtual time meet: the sites live in steps of this length. */
+const tick_ms = 40
+
+export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<Tour> {
+  const end = new Date()
+  const { world, lifeboat } = tourWorld(new Date(end.getTime() - day_ms))
+  writeStacks(dir)
+  const database = openDatabase(':memory:')
+  const controller = openController({ lifeboat, site: 'west', database, stacks_dir: dir })
+  const over = new AbortController()
+  await controller.lookout.round(over.signal)
+  await liveADay(controller, world, dir, end)
+  await controller.lookout.round(over.signal)
+
+  const clock = world.clock as VirtualClock
+  clock.hold()
+  const stopped = new AbortController()
+  const beat = (async () => {
+    for (let at_ms = performance.now(); !stopped.signal.aborted; ) {
+      await sleep(tick_ms)
+      const passed_ms = performance.now() - at_ms
+      at_ms += passed_ms
+      await clock.advance(passed_ms * speed)
+    }
+  })()
+  const rounds = (async () => {
+    while (!over.signal.aborted) {
+      await sleep(2000 / speed)
+      await controller.lookout.round(over.signal)
+    }
+  })()
+
+  const app = await openApp({
+    handlers: {
+      ...allHandlers(controller),
+      door: () => ({ site: controller.site, version: 'tour', setup: false, tour: true, oidc: false }),
+    },
+    logger: pino({ level: 'warn' }),
+    tls: undefined,
+    // Everybody is admin here, or what the cookie `tour-role` says: to see what others may do.
+    identify: (request) => ({ me: { user: 'visitor', role: roleOf(request), by: 'tour' }, who: 'visitor' }),
+  })
+  const play = (name: string): string => {
+    const found = plays[name]
+    if (found === undefined) return `there is no "${name}"`
+    found.run(world)
+    return found.about
+  }
+  app.get('/tour', () => Object.entries(plays).map(([name, { about }]) => ({ name, about })))
+  app.post('/tour', (request) => ({ said: play(String((request.body as { play?: unknown } | null)?.play)) }))
+  await servePage(app, join(import.meta.dirname, '../../web/dist'))
+  const address = await app.listen({ host: '127.0.0.1', port })
+  return {
+    address,
+    app,
+    play,
+    async close() {
+      over.abort()
+      for (const stream of controller.streams) stream.destroy()
+      await app.close()
+      // What still looks at the sites needs their time to pass.
+      await rounds
+      await controller.runner.settle(1000)
+      stopped.abort()
+      await beat
+      database.close()
+    },
+  }
+}
+
+function roleOf(request: FastifyRequest): Role {
+  const asked = request.cookies['tour-role']
+  return roles.find((role) => role === asked) ?? 'admin'
+}
