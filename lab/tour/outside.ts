@@ -17,6 +17,7 @@ export function tourOutside(world: FakeWorld): Outside {
   return {
     setAddress: async (_site, name, _ttl, address) => void names.set(name, address),
     removeAddress: async (_site, name) => void names.delete(name),
+    mayUpdate: async (_site, name) => ({ name, says: 'good', what: '' }),
     resolves: async (_place, name, address, within_s, signal) => {
       await until(within_s, signal, () => names.get(name) === address, `${name} does not resolve to ${address}`)
     },

@@ -25,6 +25,7 @@ export function tourWorld(start: Date): { readonly world: FakeWorld; readonly li
     store: memoryStore(),
     clock: world.clock,
     by: 'controller@east',
+    processes: { self: { host: 'tour', boot: 'tour', namespace: 'tour', pid: 1, start: '0' }, lives: () => 'alive' },
   }
   return { world, lifeboat }
 }
@@ -74,6 +75,7 @@ function memoryStore(): Store {
     readPlan: nothing,
     writeReport: nothing,
     readReport: nothing,
+    remove: (id) => void journals.delete(id),
     list: () => [...journals.keys()].sort(),
     lock: async (stack, what) => {
       if (busy.has(stack))
