@@ -2,6 +2,7 @@ import type { CompiledInstance } from '../compile/compiled.ts'
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
 import type { Area, Claim, Claimed, InstanceRef, ObservedInstance } from '../state/objects.ts'
+import { clocks } from './clocks.ts'
 import { ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
@@ -106,7 +107,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       },
     ),
   ])
-  const findingsAll: Finding[] = [...findings, ...dnsFindings(view, 'warning')]
+  const findingsAll: Finding[] = [...findings, ...clocks(situation), ...dnsFindings(view, 'warning')]
   return {
     plan: {
       verb: 'deploy',

@@ -3,6 +3,7 @@ import { digest } from '../lib/digest.ts'
 import { type DrilledProof, type Finding, type Plan, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, Claim, ObservedArea, Point } from '../state/objects.ts'
+import { clocks } from './clocks.ts'
 import { borderObject, borderSteps, drilledServices, stubSteps } from './drill-border.ts'
 import { matrixOf } from './drill-matrix.ts'
 import { bubblesAt, occupied } from './drill-owner.ts'
@@ -292,6 +293,7 @@ function lacksForDrill(situation: Situation, view: SiteView): readonly Finding[]
   )
   return [
     ...lacks(situation, view),
+    ...clocks(situation),
     ...images
       .filter((image) => view.answer?.survey.images[image] === undefined)
       .map(

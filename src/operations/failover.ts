@@ -1,6 +1,7 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Claim, ObservedInstance } from '../state/objects.ts'
+import { clocks } from './clocks.ts'
 import { fence } from './fence.ts'
 import { ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, start, statefulOf, withoutMissing } from './launch.ts'
@@ -99,7 +100,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
       not_tested: notTested(situation),
       point,
       undoable: true,
-      findings: [...findings, ...dnsFindings(view, 'warning'), ...fenced.findings],
+      findings: [...findings, ...clocks(situation), ...dnsFindings(view, 'warning'), ...fenced.findings],
     },
   }
 }

@@ -1,6 +1,7 @@
 import { type Finding, type Plan, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step, under } from '../plan/step.ts'
 import type { Claim, Claimed } from '../state/objects.ts'
+import { clocks } from './clocks.ts'
 import { planOn } from './failover.ts'
 import { ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, type Origin, statefulOf, withoutMissing } from './launch.ts'
@@ -116,7 +117,8 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
       hint: 'say in the site file how the other site reaches it',
       needs: undefined,
     })
-  return { source, target, giving, taking, findings: [...problems, ...estimate(source, claim)] }
+  const findings = [...problems, ...clocks(situation), ...estimate(source, claim)]
+  return { source, target, giving, taking, findings }
 }
 
 /** Room for the metadata of clones and of a launch. */

@@ -88,10 +88,10 @@ export function withKept(view: SiteView, stack: string, coming: readonly string[
   return { ...view, answer: { ...view.answer, observed: { ...observed, areas } } }
 }
 
-/** The point that was asked for, or the newest. */
+/** The point that was asked for, or the newest: a claim lists them newest first, whatever the clocks of those who took them said. */
 export function pointOf(points: readonly Point[], asked: string | undefined): Point | undefined {
   if (asked !== undefined) return points.find((point) => point.name === asked)
-  return [...points].sort((a, b) => b.taken_at.localeCompare(a.taken_at))[0]
+  return points[0]
 }
 
 /** `4.2 s`: how old a point was at an instant. */

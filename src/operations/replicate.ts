@@ -3,6 +3,7 @@ import { ids, step } from '../plan/step.ts'
 import type { Keep } from '../stack/stack.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
 import { bubbleFindings } from './drill-owner.ts'
+import { clocks } from './clocks.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
@@ -52,6 +53,7 @@ export function planReplicate(situation: Situation): Planned {
             : finding,
         ),
         ...bubbleFindings(situation),
+        ...clocks(situation),
       ],
     },
   }

@@ -4,9 +4,14 @@ import { kept } from './retention.ts'
 const point = (taken_at: string) => ({ name: `p${taken_at}`, taken_at })
 const names = (...times: readonly string[]) => new Set(times.map((at) => `p${at}`))
 
-test('the last ones stay, in whatever order they come', () => {
-  const points = ['2026-03-01T10:00:02Z', '2026-03-01T10:00:00Z', '2026-03-01T10:00:01Z'].map(point)
+test('the last ones stay', () => {
+  const points = ['2026-03-01T10:00:02Z', '2026-03-01T10:00:01Z', '2026-03-01T10:00:00Z'].map(point)
   expect(kept(points, { last: 2, hourly: 0, daily: 0 })).toEqual(names('2026-03-01T10:00:02Z', '2026-03-01T10:00:01Z'))
+})
+
+test('the last one is the one that came to be last, also where its controller has a clock that is an hour behind', () => {
+  const points = ['2026-03-01T10:00:03Z', '2026-03-01T11:00:02Z', '2026-03-01T11:00:01Z'].map(point)
+  expect(kept(points, { last: 1, hourly: 0, daily: 0 })).toEqual(names('2026-03-01T10:00:03Z'))
 })
 
 test('the newest of each of the last hours and days that have one stays; hours without a point do not count', () => {

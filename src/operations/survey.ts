@@ -75,14 +75,6 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       needs: undefined,
     })
   }
-  if (Math.abs(survey.clock_ahead_ms) > 60_000) {
-    found.push({
-      level: 'warning',
-      what: `the clock of ${site.name} is ${Math.round(survey.clock_ahead_ms / 1000)} s off`,
-      hint: 'set it: TSIG allows 300 s, and ages of points are told by clocks',
-      needs: undefined,
-    })
-  }
   return found
 }
 

@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from '../lib/duration.ts'
+import { clocks } from '../operations/clocks.ts'
 import { type BubbleState, bubbleStates } from '../operations/drill-owner.ts'
 import { stackArea } from '../operations/naming.ts'
 import { instanceObject } from '../operations/objects.ts'
@@ -16,6 +17,8 @@ export type Status = {
   /** Age of the newest complete point against the target; undefined without a standby or a point. */
   readonly point_age_ms: number | undefined
   readonly rpo_ms: number | undefined
+  /** What makes the numbers above doubtful, such as clocks that do not agree. */
+  readonly warnings: readonly string[]
   /** `unproven` with the reason, as long as no drill has shown otherwise. */
   readonly proof: string
 }
@@ -50,6 +53,7 @@ export function statusOf(situation: Situation): Status {
     sites: situation.sites.map((view) => siteStatus(situation, view, view === active)),
     point_age_ms: newest === undefined ? undefined : situation.now.getTime() - Date.parse(newest.taken_at),
     rpo_ms: situation.stack.protect === undefined ? undefined : situation.stack.protect.rpo_s * 1000,
+    warnings: clocks(situation).map((each) => (each.hint === undefined ? each.what : `${each.what}: ${each.hint}`)),
     proof: proofWords(situation, standby),
   }
 }
@@ -125,8 +129,12 @@ export function statusText(status: Status): string {
     const late = status.rpo_ms !== undefined && status.point_age_ms > status.rpo_ms
     const target =
       status.rpo_ms === undefined ? 'no target' : `target ${formatDuration(status.rpo_ms)}${late ? ', missed' : ''}`
-    lines.push('', `  newest complete point: ${formatDuration(status.point_age_ms)} old (${target})`)
+    const age =
+      status.point_age_ms < 0
+        ? `of an unknown age: taken ${formatDuration(-status.point_age_ms)} from now, by this machine's clock`
+        : `${formatDuration(status.point_age_ms)} old`
+    lines.push('', `  newest complete point: ${age} (${target})`)
   }
-  lines.push(`  proof: ${status.proof}`, '')
+  lines.push(`  proof: ${status.proof}`, ...status.warnings.map((each) => `  warning: ${each}`), '')
   return lines.join('\n')
 }

@@ -37,14 +37,12 @@ test('what a launch at the standby would lack is told before it is needed', asyn
   west.images.delete('shop-web')
   west.outside = false
   west.servicesNetwork = false
-  west.clock_ahead_ms = 3_600_000
   west.leaveFree(1_000_000)
   const told = at(await statusOf(on), 'west')?.not_ready.join('\n') ?? ''
   for (const lack of [
     'image "shop-web" is not at west',
     'the outside bridge "outside" is not at west',
     'the services bridge "services" is not at west',
-    'the clock of west is 3600 s off',
     'pool default at west is nearly full: 1.0 MB of',
   ])
     expect(told).toContain(lack)
