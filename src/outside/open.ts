@@ -20,7 +20,11 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
     async setAddress(site: string, name: string, ttl_s: number, address: string): Promise<void> {
       const target = updateTarget(site, name)
       await replaceAddress({ ...target, ttl_s, address })
-      const { addresses } = await readBack({ ...target })
+      const { addresses } = await readBack({ ...target }).catch((error: unknown) => {
+        if (!(error instanceof OutsideError)) throw error
+        const what = `${target.server} took the update of ${name} to ${address}, and does not answer when it is asked for it`
+        throw new OutsideError(target.server, `${what}: ${error.message}`, { cause: error })
+      })
       if (addresses.length !== 1 || addresses[0] !== address)
         throw new OutsideError(
           target.server,

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { plan, type Request, resume, run } from '../../src/lifeboat.ts'
+import { stackFile } from './rig.ts'
+import { after } from './scenes.ts'
+
+const deploy: Request = { verb: 'deploy', file: stackFile, site: 'east', remove: [] }
+const failover: Request = { verb: 'failover', stack: 'shop', to: undefined, point: undefined, down: ['east'] }
+
+test('a leg without a lease is named; resumed, its client is made to ask at once, as it may sleep for a minute', async () => {
+  const on = await after(deploy, { verb: 'replicate', stack: 'shop' })
+  on.world.powerCut('east')
+  const west = on.world.site('west')
+  west.guest('fw', { dhcp_ms: 'never' })
+  const blinks: string[] = []
+  west.onExec(({ ref, argv }) => {
+    if (!argv.join(' ').includes('ip link set dev outside down && ip link set dev outside up')) return undefined
+    blinks.push(ref.name)
+    return { exit: 0, stdout: '', stderr: '' }
+  })
+  const controller = on.controller()
+  const planned = await plan(controller, failover, on.world.clock.now())
+  if ('refused' in planned) throw new Error(planned.refused[0]?.what)
+  const ran = await run(controller, planned.plan, () => {})
+  expect(ran.outcome).toBe('stuck')
+  expect(ran.report.failures).toContainEqual(
+    expect.objectContaining({
+      step: 'lease fw',
+      what: 'fw got no address on its outside leg at west within 30 s',
+      detail: expect.stringContaining('the DHCP server of the outside network did not answer'),
+    }),
+  )
+  expect(blinks).toEqual(['fw', 'fw', 'fw'])
+
+  // The server is back, and the client has not noticed.
+  west.onExec(({ argv }) => {
+    if (argv.join(' ').includes('ip link set dev outside down')) west.guest('fw', { dhcp_ms: 0 })
+    return undefined
+  })
+  expect((await resume(on.controller(), ran.operation, () => {})).outcome).toBe('done')
+  expect(blinks).toHaveLength(4)
+})
