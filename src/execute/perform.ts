@@ -94,7 +94,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.removeSnapshot(action.instance, action.snapshot)
       return {}
     case 'remove-instance':
-      await engine.removeInstance(action.instance)
+      await removed(action, context)
       return {}
     case 'remove-network':
       await engine.removeNetwork(action.network)
@@ -244,6 +244,27 @@ async function mustBeActive(engine: Engine, stack: string): Promise<void> {
     'start',
     `${engine.site} is ${claim === undefined ? 'nothing' : `${claim.role} under epoch ${claim.epoch}`} for ${stack}: nothing is started there`,
   )
+}
+
+/** After a site was lost in the middle of a transfer, the receiving engine holds on to the replica until its connection times out. */
+async function removed(action: Extract<Action, { do: 'remove-instance' }>, context: Performing): Promise<void> {
+  const { clock } = context.world
+  const { instance, busy_within_s = 0 } = action
+  const end = clock.now().getTime() + busy_within_s * 1000
+  for (;;) {
+    try {
+      return await context.world.engine(context.site).removeInstance(instance)
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'busy' || busy_within_s === 0) throw error
+      if (clock.now().getTime() >= end)
+        throw new Unmet(
+          `${instance.name} (${instance.area.kind}) at ${context.site} is still busy after ${busy_within_s} s: ${error.message}`,
+          `something at ${context.site} works on it, such as the end of a transfer that broke; see \`incus operation list\` there, then resume`,
+        )
+      context.progress(`busy with an earlier transfer; waiting up to ${busy_within_s} s`)
+      await clock.sleep(2000, context.signal)
+    }
+  }
 }
 
 /** A site whose role has changed meanwhile may be living on the point: then it stays. */

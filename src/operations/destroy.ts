@@ -107,7 +107,7 @@ function emptied(site: string, observed: ObservedArea): readonly Step[] {
         'clean',
         site,
         `remove ${instance.name} ${where}`,
-        { do: 'remove-instance', instance },
+        { do: 'remove-instance', instance, busy_within_s },
         'it carries the mark of the stack',
         { after: [kill] },
       ),
@@ -128,5 +128,8 @@ function emptied(site: string, observed: ObservedArea): readonly Step[] {
   }
   return steps
 }
+
+/** Incus gives up a transfer whose other end is gone after two to three minutes. */
+const busy_within_s = 240
 
 const areaWords = (area: Area): string => (area.kind === 'bubble' ? `bubble-${area.drill}` : area.kind)

@@ -175,7 +175,12 @@ export type Action =
   | { readonly do: 'remove-point'; readonly stack: string; readonly name: string }
   | { readonly do: 'definition'; readonly stack: string; readonly definition: Definition }
   | { readonly do: 'remove-snapshot'; readonly instance: InstanceRef; readonly snapshot: string }
-  | { readonly do: 'remove-instance'; readonly instance: InstanceRef }
+  | {
+      readonly do: 'remove-instance'
+      readonly instance: InstanceRef
+      /** How long one that the engine is busy with is waited for. */
+      readonly busy_within_s?: number
+    }
   | { readonly do: 'remove-network'; readonly network: NetworkObject }
   | { readonly do: 'remove-area'; readonly area: Area }
   /** Finds the address that DHCP gave to a leg. */
