@@ -87,6 +87,13 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'remove-point':
       await removePoint(engine, action.stack, action.name)
       return {}
+    case 'forget-points':
+      await changeClaim(engine, action.stack, (claim) => {
+        if (claim.role !== 'active' || claim.epoch !== action.epoch)
+          throw new EngineError('conflict', site, 'claim', `${site} is ${claim.role} under epoch ${claim.epoch} now`)
+        return { ...claim, points: claim.points.filter((point) => !action.names.includes(point.name)) }
+      })
+      return { points: action.names.length }
     case 'definition':
       await changeClaim(engine, action.stack, (claim) => ({ ...claim, definition: action.definition }))
       return { digest: action.definition.digest }

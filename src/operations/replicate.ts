@@ -4,6 +4,7 @@ import type { Keep } from '../stack/stack.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
 import { bubbleFindings } from './drill-owner.ts'
 import { clocks } from './clocks.ts'
+import { expire } from './expire.ts'
 import { appliancesOf, statefulOf, withoutMissing } from './launch.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, preparedName, replicaArea, stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
@@ -33,6 +34,7 @@ export function planReplicate(situation: Situation): Planned {
     ...room,
     ...cycle(situation, active, standby, point, ids([...roles(situation, active, standby), ...room])),
     ...prune(situation, active, standby, point.name).filter((each) => !ids(room).includes(each.id)),
+    ...expire(situation, active, standby, point.name, keepOf(situation)),
   ])
   return {
     plan: {

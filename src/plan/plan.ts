@@ -173,6 +173,13 @@ export type Action =
     }
   /** Takes a point out of the claim again, before what it consists of is removed. */
   | { readonly do: 'remove-point'; readonly stack: string; readonly name: string }
+  /** Takes points out of the claim of a site that is active, as long as it is so under this epoch. */
+  | {
+      readonly do: 'forget-points'
+      readonly stack: string
+      readonly epoch: number
+      readonly names: readonly string[]
+    }
   | { readonly do: 'definition'; readonly stack: string; readonly definition: Definition }
   | { readonly do: 'remove-snapshot'; readonly instance: InstanceRef; readonly snapshot: string }
   | {
