@@ -17,9 +17,13 @@ export function checkHaproxy(text: string, secrets: readonly string[], scratch: 
   mkdirSync(folder, { recursive: true })
   for (const secret of secrets) copyFileSync(join(scratch, 'pair.pem'), join(folder, `${secret}.pem`))
   const file = join(scratch, 'haproxy.cfg')
+  // As a reload finds it; a first start warns that there is none.
+  const servers = join(scratch, 'servers')
+  writeFileSync(servers, '1\n')
   const own = text
     .replaceAll('/etc/lifeboat/secrets/', `${folder}/`)
     .replaceAll('/run/haproxy-stats.sock', join(scratch, 'stats.sock'))
+    .replaceAll('/run/haproxy-servers', servers)
   writeFileSync(file, own)
   return run('haproxy', ['-c', '-f', file], 'haproxy')
 }

@@ -12,7 +12,12 @@ export function haproxyConf(layout: Layout, balancer: LoadBalancer): string {
   return `${[GLOBAL, DEFAULTS, ...services.flat()].map((section) => section.join('\n')).join('\n\n')}\n`
 }
 
-/** Only warnings are logged: what servers went down and came up. Requests may name people. */
+/**
+ * Only warnings are logged: what servers went down and came up. Requests may name people.
+ *
+ * A reload hands the listening sockets to the new worker (`expose-fd`), and what the old one knows of the servers: without
+ * that it would take each of them for good until its first check, a standby database too.
+ */
 const GLOBAL = [
   'global',
   '  log stdout format short daemon notice',
@@ -20,7 +25,8 @@ const GLOBAL = [
   '  group haproxy',
   '  maxconn 8192',
   '  spread-checks 5',
-  '  stats socket /run/haproxy-stats.sock mode 600 level operator',
+  '  stats socket /run/haproxy-stats.sock mode 600 level operator expose-fd listeners',
+  '  server-state-file /run/haproxy-servers',
   '  ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets',
   '  ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20',
   '  ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256',
@@ -31,6 +37,7 @@ const DEFAULTS = [
   'defaults',
   '  log global',
   '  option dontlognull',
+  '  load-server-state-from-file global',
   '  option redispatch 1',
   '  retries 3',
   '  timeout connect 2s',
