@@ -15,19 +15,27 @@ import { planFailback } from './operations/failback.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
 import { planGuard } from './operations/guard.ts'
 import { type MoveRequest, planMove } from './operations/move.ts'
-import { rescueArea } from './operations/naming.ts'
+import { keepArea, keptName, replicaArea, rescueArea } from './operations/naming.ts'
 import { planReplicate } from './operations/replicate.ts'
 import { planReprotect } from './operations/reprotect.ts'
 import { copyOf, planRescue, type RescueRequest } from './operations/rescue.ts'
-import { activeView, certificateHint, type SiteView, type Situation, unseen } from './operations/situation.ts'
+import {
+  activeView,
+  certificateHint,
+  type Past,
+  type SiteView,
+  type Situation,
+  unseen,
+} from './operations/situation.ts'
 import type { Finding, Plan, Planned } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
+import { pastOf } from './report/past.ts'
 import { type Report, reportOf } from './report/report.ts'
 import { type Status, statusOf } from './report/status.ts'
 import { parseStack } from './stack/parse.ts'
 import { formatProblem, type Problem } from './stack/problem.ts'
 import type { Stack } from './stack/stack.ts'
-import type { Definition, InstanceRef, Point } from './state/objects.ts'
+import type { Capacity, Definition, InstanceRef, Point } from './state/objects.ts'
 import type { Sites } from './state/sites.ts'
 import type { Store } from './store/store.ts'
 
@@ -99,7 +107,7 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     case 'move': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
       if ('refused' in situation) return situation
-      return planMove(await withDns(lifeboat, situation, dns_within_s), request)
+      return planMove(await lookCloser(lifeboat, situation), request)
     }
     case 'reprotect': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
@@ -108,7 +116,7 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
     case 'failback': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
       if ('refused' in situation) return situation
-      return planFailback(await withDns(lifeboat, situation, dns_within_s))
+      return planFailback(await lookCloser(lifeboat, situation))
     }
     case 'guard': {
       const situation = await settled(lifeboat, request.stack, now)
@@ -204,17 +212,29 @@ export type PointsAt = {
   readonly site: string
   readonly list: readonly Point[]
   readonly silence?: string
-  /** Of the whole site: points share what they have in common, so no engine can tell cheaply what one of them takes. */
+  /** Of the whole site: points share what they have in common. */
   readonly pool?: { readonly name: string; readonly free_bytes: number; readonly total_bytes: number }
+  /** Bytes in the pool by point and of all replicas, where it was asked for; undefined where the engine cannot tell. */
+  readonly space?: PointSpace
+}
+
+export type PointSpace = {
+  readonly points: Readonly<Record<string, number | undefined>>
+  readonly replica_bytes: number | undefined
 }
 
 /** Complete points of a stack at every site that has any. A site that does not answer may have some: its silence is told. */
-export async function points(lifeboat: Lifeboat, stack: string): Promise<readonly PointsAt[]> {
+export async function points(
+  lifeboat: Lifeboat,
+  stack: string,
+  more: { readonly space: boolean } = { space: false },
+): Promise<readonly PointsAt[]> {
   const found = await Promise.all(
     [...lifeboat.engines].map(async ([site, engine]) => {
       try {
         const [claimed, { pool }] = await Promise.all([engine.readClaim(stack), engine.survey()])
-        return { site, list: claimed?.claim.points ?? [], pool }
+        const list = claimed?.claim.points ?? []
+        return { site, list, pool, ...(more.space ? { space: await spaceOfPoints(engine, stack, list) } : {}) }
       } catch (error) {
         if (error instanceof EngineError) return { site, list: [], silence: error.message }
         throw error
@@ -222,6 +242,30 @@ export async function points(lifeboat: Lifeboat, stack: string): Promise<readonl
     }),
   )
   return found.filter((each) => each.list.length > 0 || 'silence' in each)
+}
+
+async function spaceOfPoints(engine: Engine, stack: string, list: readonly Point[]): Promise<PointSpace> {
+  const machines = [...new Set(list.flatMap((point) => point.machines))]
+  const [kept, replicas] = await Promise.all([
+    Promise.all(
+      list.map((point) =>
+        engine.spaceOf(point.machines.map((name) => ({ area: keepArea(stack), name: keptName(name, point.name) }))),
+      ),
+    ),
+    engine.spaceOf(machines.map((name) => ({ area: replicaArea(stack), name }))),
+  ])
+  return {
+    points: Object.fromEntries(list.map((point, index) => [point.name, sumOf(kept[index] ?? [])])),
+    replica_bytes: sumOf(replicas),
+  }
+}
+
+/** Half a sum is none. */
+function sumOf(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce<number | undefined>(
+    (all, each) => (all === undefined || each === undefined ? undefined : all + each),
+    0,
+  )
 }
 
 /**
@@ -473,6 +517,39 @@ async function ask(
       return { answer: undefined, silence: error.message, closed: error.code === 'unauthorized' }
     throw error
   }
+}
+
+/** Where there is time before anything is changed: DNS, what the sites could still give, and what is recorded here. */
+async function lookCloser(lifeboat: Lifeboat, situation: Situation): Promise<Situation> {
+  const [asked, capacities] = await Promise.all([
+    withDns(lifeboat, situation, dns_within_s),
+    Promise.all(situation.sites.map((view) => capacityOf(lifeboat, situation, view))),
+  ])
+  const sites = asked.sites.map((view, index) => ({ ...view, capacity: capacities[index] }))
+  return { ...asked, sites, past: past(lifeboat, situation.stack.name) }
+}
+
+async function capacityOf(lifeboat: Lifeboat, { stack }: Situation, view: SiteView): Promise<Capacity | undefined> {
+  if (view.answer === undefined) return undefined
+  return engineOf(lifeboat, view.site.name)
+    .capacity(stack.name)
+    .catch((error: unknown) => {
+      if (error instanceof EngineError) return undefined
+      throw error
+    })
+}
+
+/** The newest operations of each kind that stop or launch: cycles are many, and say nothing of either. */
+function past(lifeboat: Lifeboat, stack: string): Past {
+  const ids = lifeboat.store.list().toReversed()
+  const verbs = ['move', 'failback', 'failover', 'drill', 'deploy']
+  const newest = verbs.flatMap((verb) => ids.filter((id) => id.includes(`-${verb}-${stack}-`)).slice(0, 3))
+  const journals = newest
+    .sort()
+    .toReversed()
+    .map((id) => eventsOf(lifeboat, id))
+  // `-move-shop-` is in the names of a stack `shop-two` too.
+  return pastOf(journals.filter(([first]) => first?.type === 'planned' && first.plan.stack === stack))
 }
 
 /** Asks the DNS servers of the sites that answer whether they would take an update of the stack's names. */

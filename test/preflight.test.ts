@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
-import { type Lifeboat, plan, type Request } from '../src/lifeboat.ts'
+import { type Lifeboat, plan, type Request, run } from '../src/lifeboat.ts'
+import { wayOf } from '../src/operations/estimate.ts'
 import type { DnsSight } from '../src/operations/situation.ts'
+import { planText } from '../src/report/text.ts'
+import type { Point } from '../src/state/objects.ts'
 import { type Rig, stackFile } from './every-step/rig.ts'
 import { after } from './every-step/scenes.ts'
 
@@ -28,7 +31,7 @@ test.each([
     )
   }
   const calls = new Set(on.world.calls.slice(-12).map((each) => each.call))
-  expect(calls).toEqual(new Set(['observe', 'survey']))
+  expect(calls).toEqual(new Set(['observe', 'survey', 'capacity']))
 })
 
 test('a DNS server that would take the update is no finding', async () => {
@@ -39,6 +42,94 @@ test('a DNS server that would take the update is no finding', async () => {
     expect(one.plan.findings.filter((each) => each.what.includes('DNS'))).toEqual([])
   }
 })
+
+test('what could stop a move is listed with what was seen of it, and what nobody can see has no evidence', async () => {
+  const on = await after(deploy, replicate)
+  const text = await moveText(on)
+  for (const line of [
+    /images at west +4 of 4/,
+    /pool default at west +19 GB free; the last point took 400 MB/,
+    /memory at west +6\.0 GB of 8\.0 GB free; the stack takes [\d.]+ MB at east/,
+    /processors at west +4, 0\.5 busy over the last minute; east has 4/,
+    /outside network at west +bridge outside is there; DHCP: no evidence, fw never had a lease there/,
+    /services at west +ldap 10\.102\.0\.10.*; whether they answer: no evidence/,
+    /DNS shop\.example\.com +192\.0\.2\.54 takes updates with key lifeboat/,
+    /way from east +no evidence: no increment was ever sent/,
+    /stop +- {2}no evidence: no move of this stack is recorded here/,
+    /last transfer +- {2}no evidence: no increment was ever sent from east/,
+    /launch +- {2}no evidence: no launch of this stack is recorded/,
+  ])
+    expect(text).toMatch(line)
+  expect(text).toMatch(/estimated outage: no evidence\n/)
+})
+
+test('the estimate of a move is near the outage that it then has, once there and home again', async () => {
+  const on = await after(deploy, replicate, replicate, move, { ...move, to: 'east' } as Request, replicate)
+  // A fresh record: what is estimated is what two earlier moves have shown.
+  const there = await moved(on, 'west')
+  expect(there.estimated_outage_ms).toBeUndefined()
+  await moved(on, 'east')
+  for (const request of [replicate, replicate] as const) await done(on, request)
+  const again = await moved(on, 'west')
+  expect(again.estimated_outage_ms).toBeGreaterThan(1000)
+  expect(Math.abs((again.estimated_outage_ms ?? 0) - (again.outage_ms ?? 0))).toBeLessThan(700)
+  const text = await moveText(on, 'east')
+  expect(text).toMatch(/outside network at east +bridge outside is there; DHCP: gave fw 198\.51\.100\.\d+ \S+ \S+ ago/)
+})
+
+test('a stack that takes more memory than the standby has is refused; more than is free is a warning', async () => {
+  const on = await after(deploy, replicate)
+  const { memory } = on.world.site('west')
+  on.world.site('west').memory = { free_bytes: 1_000_000, total_bytes: 8_000_000_000 }
+  expect(await moveText(on)).toMatch(
+    /warning: the stack takes \d+ MB of memory at east; west has 1\.0 MB free of 8\.0 GB/,
+  )
+  on.world.site('west').memory = { free_bytes: 1_000_000, total_bytes: 2_000_000 }
+  const refused = await plan(on.controller(), move, on.world.clock.now())
+  expect('refused' in refused && refused.refused[0]?.what).toMatch(/west has 1\.0 MB free of 2\.0 MB/)
+  on.world.site('west').memory = memory
+  on.world.site('east').memory = undefined
+  expect(await moveText(on)).toContain('what the stack takes: no evidence, the engine of east does not tell')
+})
+
+test('a stack that writes faster than the way carries is told that its outage does not get small', () => {
+  const point = (index: number, sent_bytes: number, took_ms: number): Point => ({
+    name: `p${index}`,
+    taken_at: new Date(1_000_000 + index * 10_000).toISOString(),
+    complete_at: new Date(1_000_000 + index * 10_000 + took_ms).toISOString(),
+    pause_ms: 50,
+    sent_bytes,
+    incremental: index > 0,
+    machines: ['db1'],
+    digest: '',
+  })
+  expect(wayOf([])).toBeUndefined()
+  expect(wayOf([point(0, 500_000_000, 5000)])).toBeUndefined()
+  expect(wayOf([point(2, 100_000, 500), point(1, 300_000, 1000), point(0, 500_000_000, 5000)])).toEqual({
+    least_s: 0.5,
+    bytes_per_s: 100_000_000,
+    written_per_s: 20_000,
+    increments: 2,
+  })
+})
+
+async function moveText(on: Rig, to = 'west'): Promise<string> {
+  const planned = await plan(on.controller(), { verb: 'move', stack: 'shop', to }, on.world.clock.now())
+  if ('refused' in planned) throw new Error(JSON.stringify(planned.refused))
+  return planText(planned.plan)
+}
+
+async function moved(on: Rig, to: string) {
+  return (await done(on, { verb: 'move', stack: 'shop', to })).numbers
+}
+
+async function done(on: Rig, request: Request) {
+  const planned = await plan(on.controller(), request, on.world.clock.now())
+  if ('refused' in planned) throw new Error(JSON.stringify(planned.refused))
+  const ran = await run(on.controller(), planned.plan, () => {})
+  expect(ran.outcome).toBe('done')
+  return ran.report
+}
 
 function planned(on: Rig, request: Request, sight: Omit<DnsSight, 'name'>) {
   const controller = on.controller()

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { formatBytes, formatDuration } from '../lib/duration.ts'
-import { points } from '../lifeboat.ts'
+import { type PointSpace, points } from '../lifeboat.ts'
 import { openLifeboat } from './open.ts'
 import { close } from './run.ts'
 
@@ -8,16 +8,17 @@ export function pointsCommand(): Command {
   return new Command('points')
     .description('complete recovery points of a stack at each site')
     .argument('<stack>', 'name of the stack')
+    .option('--space', 'also what each point takes in the pool, where the engine can tell')
     .option('--json', 'as JSON')
-    .action(async (stack: string, options: { json?: boolean }, command: Command) => {
+    .action(async (stack: string, options: { json?: boolean; space?: boolean }, command: Command) => {
       const lifeboat = openLifeboat(command)
       try {
-        const found = await points(lifeboat, stack)
+        const found = await points(lifeboat, stack, { space: options.space === true })
         if (options.json === true) {
           console.log(JSON.stringify(found, undefined, 2))
           return
         }
-        for (const { site, list, silence, pool } of found) {
+        for (const { site, list, silence, pool, space: taken } of found) {
           if (silence !== undefined) {
             console.log(`${site}: unknown (${silence})`)
             continue
@@ -28,11 +29,14 @@ export function pointsCommand(): Command {
               ? ''
               : `; pool ${pool.name}: ${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} free`
           console.log(`${site}: ${list.length} complete points, ${received} received for them${space}`)
+          if (taken !== undefined) console.log(`  ${spaceWords(taken)}`)
           for (const point of list) {
             const age = formatDuration(Date.now() - Date.parse(point.taken_at))
             const how = point.incremental ? 'incremental' : 'whole'
+            const bytes = taken?.points[point.name]
+            const takes = bytes === undefined ? '' : `  ${formatBytes(bytes).padStart(7)} in the pool`
             console.log(
-              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${formatBytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}`,
+              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${formatBytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}${takes}`,
             )
           }
         }
@@ -40,4 +44,12 @@ export function pointsCommand(): Command {
         await close(lifeboat)
       }
     })
+}
+
+function spaceWords({ points, replica_bytes }: PointSpace): string {
+  const kept = Object.values(points)
+  if (replica_bytes === undefined || kept.some((each) => each === undefined))
+    return 'what a point takes: no evidence. Points share what they have in common, and the engine does not count what is not shared (on btrfs: only with quotas on, which cost every write)'
+  const sum = kept.reduce<number>((all, each) => all + (each ?? 0), 0)
+  return `points take ${formatBytes(sum)} that nothing else shares, replicas ${formatBytes(replica_bytes)}`
 }

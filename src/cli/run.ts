@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type Lifeboat, plan, type Ran, type Request, run } from '../lifeboat.ts'
 import type { Finding, Plan } from '../plan/plan.ts'
-import { findingText, reportText } from '../report/text.ts'
+import { estimateBlock, findingText, lookedBlock, reportText } from '../report/text.ts'
 import { StackLocked } from '../store/lock.ts'
 import { exit } from './exit.ts'
 import { openLifeboat } from './open.ts'
@@ -56,6 +56,7 @@ export async function planAndRun(
   }
   if (!quiet) {
     console.log(`${planned.plan.verb} ${planned.plan.stack}: ${planned.plan.summary}`)
+    for (const line of [...lookedBlock(planned.plan), ...estimateBlock(planned.plan)]) console.log(line)
     for (const finding of planned.plan.findings) console.log(`  ${findingText(finding)}`)
   }
   const show = progress(planned.plan, quiet)

@@ -1,5 +1,6 @@
 import type {
   Area,
+  Capacity,
   Claim,
   Claimed,
   InstanceObject,
@@ -31,6 +32,12 @@ export interface Engine {
 
   /** Does what it can to answer "would this launch work": images present, networks present, free bytes in the pool. */
   survey(): Promise<Survey>
+
+  /** What the site could still give, and what the running instances of a stack take. Slower than `survey`. */
+  capacity(stack: string): Promise<Capacity>
+
+  /** Bytes in the pool of each instance with its snapshots left out; undefined where the engine cannot tell. */
+  spaceOf(instances: readonly InstanceRef[]): Promise<readonly (number | undefined)[]>
 
   /** Makes area, network or instance exist as described; a stopped instance is made from its image. An existing instance with another digest is a `conflict`. */
   ensureArea(area: Area): Promise<void>

@@ -11,7 +11,10 @@ export function describeCall(call: EngineCall, args: readonly unknown[]): string
     case 'survey':
     case 'close':
       return ''
+    case 'spaceOf':
+      return (args[0] as readonly InstanceRef[]).map(refLabel).join(' ')
     case 'observe':
+    case 'capacity':
     case 'readClaim':
     case 'swapClaim':
     case 'removeClaim':

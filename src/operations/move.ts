@@ -2,6 +2,7 @@ import { type Finding, type Plan, type Planned, refuse, type Step } from '../pla
 import { ids, step, under } from '../plan/step.ts'
 import type { Claim, Claimed } from '../state/objects.ts'
 import { clocks } from './clocks.ts'
+import { estimateMove } from './estimate.ts'
 import { planOn } from './failover.ts'
 import { ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, type Origin, statefulOf, withoutMissing } from './launch.ts'
@@ -9,6 +10,7 @@ import { leftovers } from './leftovers.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, stackArea } from './naming.ts'
 import { originsOf, withKept } from './origins.ts'
 import { resumePaused } from './paused.ts'
+import { looked, tooSmall } from './preflight.ts'
 import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
 import { epochOf, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
@@ -109,6 +111,7 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
   const sent = claim.points[0]?.sent_bytes ?? 0
   if (free < 2 * sent + spare_bytes)
     problem(`the pool of ${to} has ${megabytes(free)} left`, `the last point took ${megabytes(sent)}; free some space`)
+  problems.push(...tooSmall(source, target))
   if (problems.some(isError)) return { refused: problems.filter(isError) }
   if (target.site.replication_url === undefined)
     problems.push({
@@ -117,8 +120,7 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
       hint: 'say in the site file how the other site reaches it',
       needs: undefined,
     })
-  const findings = [...problems, ...clocks(situation), ...estimate(source, claim)]
-  return { source, target, giving, taking, findings }
+  return { source, target, giving, taking, findings: [...problems, ...clocks(situation)] }
 }
 
 /** Room for the metadata of clones and of a launch. */
@@ -128,22 +130,6 @@ const spare_bytes = 64_000_000
 function givesUp(view: SiteView, taking: Claim): boolean {
   const claim = view.answer?.observed.claim?.claim
   return claim !== undefined && claim.epoch === taking.epoch && (claim.role === 'active' || claim.role === 'stale')
-}
-
-function estimate(source: SiteView, claim: Claim): readonly Finding[] {
-  const [last] = claim.points
-  if (last === undefined) return []
-  const took_s = (Date.parse(last.complete_at) - Date.parse(last.taken_at)) / 1000
-  return [
-    {
-      level: 'note',
-      what: last.incremental
-        ? `the last cycle from ${source.site.name} brought ${megabytes(last.sent_bytes)} in ${took_s.toFixed(1)} s; the outage is about that long, plus an orderly stop and a launch`
-        : `the last cycle from ${source.site.name} sent whole machines (${megabytes(last.sent_bytes)} in ${took_s.toFixed(1)} s); a cycle before the outage leaves only what changes meanwhile`,
-      hint: undefined,
-      needs: undefined,
-    },
-  ]
 }
 
 const megabytes = (count: number): string => `${(count / 1e6).toFixed(1)} MB`
@@ -240,6 +226,8 @@ function across(situation: Situation, ready: Ready, verb: 'move' | 'failback'): 
     point: undefined,
     undoable: true,
     findings: ready.findings,
+    looked: looked(situation, source, target),
+    estimate: estimateMove(situation, source, target),
   }
   return { plan }
 }

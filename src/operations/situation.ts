@@ -1,6 +1,7 @@
 import type { Compiled } from '../compile/compiled.ts'
+import type { Verb } from '../plan/plan.ts'
 import type { Stack } from '../stack/stack.ts'
-import type { Definition, Observed, Owner, Survey } from '../state/objects.ts'
+import type { Capacity, Definition, Observed, Owner, Survey } from '../state/objects.ts'
 import type { ClientPlace, Site } from '../state/sites.ts'
 
 /** All that an operation is planned from. Plain values: the same situation gives the same plan. */
@@ -15,7 +16,23 @@ export type Situation = {
   /** The process that asks, and what can be known here of another one. */
   readonly self: Owner
   readonly lives: (owner: Owner) => 'alive' | 'gone' | 'unknown'
+  /** What earlier operations on the stack have shown, as far as it is recorded here; undefined: nobody looked. */
+  readonly past?: Past | undefined
 }
+
+/** Seconds that a stop and a launch took, newest first, and the leases that sites gave. */
+export type Past = {
+  readonly stops: readonly Took[]
+  readonly launches: readonly Took[]
+  readonly leases: readonly {
+    readonly site: string
+    readonly appliance: string
+    readonly address: string
+    readonly at: string
+  }[]
+}
+
+type Took = { readonly site: string; readonly s: number; readonly verb: Verb; readonly operation: string }
 
 /** One site as it was seen; `answer` is absent where it did not answer, which says nothing about whether it is down. */
 export type SiteView = {
@@ -26,6 +43,8 @@ export type SiteView = {
   readonly silence: string | undefined
   /** It answers, and does not let this client in: it is there, and nothing more is known of it. */
   readonly closed?: boolean | undefined
+  /** What the site could still give; undefined: nobody asked. */
+  readonly capacity?: Capacity | undefined
   /** What the site's DNS server said to updates of the stack's names that change nothing; undefined: nobody asked. */
   readonly dns?: readonly DnsSight[] | undefined
 }

@@ -31,6 +31,21 @@ export type Plan = {
   readonly undoable: boolean
   /** Facts that planning found and a reader should know; none of them stops the operation. */
   readonly findings: readonly Finding[]
+  /** What was looked at before, and seen; where it matters to a reader that it was. */
+  readonly looked?: readonly Looked[]
+  readonly estimate?: Estimate
+}
+
+/** One thing that could have failed the operation, and what was seen of it; `no evidence` where nothing could be. */
+export type Looked = { readonly what: string; readonly seen: string }
+
+/** The outage that a move would have, by phase, each with what it is known from; no number where nothing is known. */
+export type Estimate = {
+  readonly phases: readonly {
+    readonly phase: 'stop' | 'last transfer' | 'launch'
+    readonly s: number | undefined
+    readonly from: string
+  }[]
 }
 
 export type Verb =

@@ -1,6 +1,6 @@
 import type { Failure } from '../execute/failure.ts'
 import { fold, type JournalEvent, type MeasuredLoss, type Outcome } from '../execute/journal.ts'
-import { type Finding, type Phase, type Plan, phases, type TouchPoint, type Verb } from '../plan/plan.ts'
+import { type Estimate, type Finding, type Phase, type Plan, phases, type TouchPoint, type Verb } from '../plan/plan.ts'
 import type { Point } from '../state/objects.ts'
 import { type DrillReport, drillReport } from './proof.ts'
 
@@ -48,6 +48,8 @@ export type Numbers = {
   readonly rto_ms: number | undefined
   /** Of a move: from the first client cut off to the first good answer at a client's place. */
   readonly outage_ms?: number | undefined
+  /** What was expected of it before, from what was known. */
+  readonly estimated_outage_ms?: number | undefined
   /** Age of the launched point at the decision: the window in which writes may be lost. */
   readonly point_age_ms: number | undefined
   readonly point: Point | undefined
@@ -148,6 +150,11 @@ function outage(steps: readonly StepReport[], answered: number): number | undefi
   return felt.length === 0 ? undefined : answered - Math.min(...felt)
 }
 
+function estimated({ phases }: Estimate): number | undefined {
+  if (phases.some((each) => each.s === undefined)) return undefined
+  return Math.round(phases.reduce((all, each) => all + (each.s ?? 0), 0) * 1000)
+}
+
 function numbersOf(
   plan: Plan,
   steps: readonly StepReport[],
@@ -172,6 +179,7 @@ function numbersOf(
   return {
     rto_ms: moves || !launched || plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
     ...(moves && answers.length > 0 ? { outage_ms: outage(steps, Math.max(...answers)) } : {}),
+    ...(plan.estimate === undefined ? {} : { estimated_outage_ms: estimated(plan.estimate) }),
     point_age_ms: plan.point === undefined ? undefined : decided - Date.parse(plan.point.taken_at),
     point: plan.point,
     pause_ms: complete === undefined ? undefined : Number(complete.pause_ms),

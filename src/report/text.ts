@@ -48,10 +48,33 @@ export function planText(plan: Plan): string {
   lines.push('', `  ${plan.steps.length} steps; those with the same number run at the same time`, '')
   return [
     ...lines,
+    ...lookedBlock(plan),
+    ...estimateBlock(plan),
     ...block('findings', plan.findings.map(findingText)),
     ...touches({ touches: plan.touches, numbers: undefined }),
     ...block('not tested', plan.not_tested),
   ].join('\n')
+}
+
+export function lookedBlock({ looked = [] }: Pick<Plan, 'looked'>): readonly string[] {
+  const width = Math.max(0, ...looked.map((each) => each.what.length))
+  return block(
+    'looked at before',
+    looked.map((each) => `${each.what.padEnd(width)}  ${each.seen}`),
+  )
+}
+
+export function estimateBlock({ estimate }: Pick<Plan, 'estimate'>): readonly string[] {
+  if (estimate === undefined) return []
+  const known = estimate.phases.reduce((all, each) => all + (each.s ?? 0), 0)
+  const whole = estimate.phases.every((each) => each.s !== undefined)
+  const total = known === 0 ? 'no evidence' : `${whole ? '' : 'at least '}${known.toFixed(1)} s`
+  return block(`estimated outage: ${total}`, [
+    ...estimate.phases.map(
+      (each) =>
+        `${each.phase.padEnd(13)}  ${each.s === undefined ? '      -' : `${each.s.toFixed(1).padStart(5)} s`}  ${each.from}`,
+    ),
+  ])
 }
 
 export function findingText(finding: Finding): string {
@@ -92,7 +115,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
   if (n.outage_ms !== undefined)
     rows.push([
       'outage',
-      `${formatDuration(n.outage_ms)} from the first client cut off to the first good answer at the client`,
+      `${formatDuration(n.outage_ms)} from the first client cut off to the first good answer at the client${n.estimated_outage_ms === undefined ? '' : `; estimated before: ${formatDuration(n.estimated_outage_ms)}`}`,
     ])
   if (n.point !== undefined && n.point_age_ms !== undefined)
     rows.push([

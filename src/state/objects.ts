@@ -169,6 +169,16 @@ export type Point = {
 
 export type PowerVerb = 'start' | 'stop' | 'kill' | 'pause' | 'resume'
 
+/** What a site could still give; absent members are what its engine cannot tell. */
+export type Capacity = {
+  readonly memory: { readonly free_bytes: number; readonly total_bytes: number } | undefined
+  readonly cpus: number | undefined
+  /** Busy processors, on average over the last minute. */
+  readonly load: number | undefined
+  /** Running instances of the stack, and what they take now. */
+  readonly instances: readonly { readonly name: string; readonly memory_bytes: number | undefined }[]
+}
+
 /** What a site could tell before a launch. */
 export type Survey = {
   /** Image aliases that can be launched, with their fingerprints. */

@@ -7,7 +7,7 @@ import type { Rig } from './rig.ts'
 import { lasting, type Scene } from './scenes.ts'
 
 /** These look, before there is a plan. */
-const planning: ReadonlySet<EngineCall> = new Set(['observe', 'survey', 'stacks'])
+const planning: ReadonlySet<EngineCall> = new Set(['observe', 'survey', 'stacks', 'capacity'])
 
 const goals = new Map<string, string>()
 

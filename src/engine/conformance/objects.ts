@@ -18,6 +18,23 @@ export function objects(use: () => Workbench): void {
     expect(survey.pool.total_bytes).toBeGreaterThanOrEqual(survey.pool.free_bytes)
   })
 
+  test('what a site could give is told, or absent; a stack that is not there takes nothing', async () => {
+    const bench = use()
+    const { east, area } = bench
+    const { memory, instances } = await east.capacity(bench.stack)
+    if (memory !== undefined) expect(memory.total_bytes).toBeGreaterThanOrEqual(memory.free_bytes)
+    expect(instances).toEqual([])
+    const web = machine(bench, area, 'web1')
+    await east.ensureArea(area)
+    await east.ensureInstance(web)
+    expect((await east.capacity(bench.stack)).instances).toEqual([])
+    const [space, nothing] = await east.spaceOf([web, { area, name: 'nobody' }])
+    if (space !== undefined) expect(space).toBeGreaterThan(0)
+    expect(nothing).toBeUndefined()
+    await east.power(web, 'start', 30)
+    expect((await east.capacity(bench.stack)).instances).toMatchObject([{ name: 'web1' }])
+  })
+
   test('what was ensured is observed as it was described; ensuring it again changes nothing', async () => {
     const bench = use()
     const { east, area } = bench

@@ -6,7 +6,7 @@ import { type CallLimits, makeCall, type Place, type Work } from './call.ts'
 import { defaultGuest } from './guest.ts'
 import { switchPower } from './power.ts'
 import { receiveInto } from './receive.ts'
-import { CLONE_BYTES, type FakeArea, type FakeInstance, writeFile } from './site.ts'
+import { CLONE_BYTES, type FakeArea, type FakeInstance, MACHINE_BYTES, writeFile } from './site.ts'
 
 /** Seconds for calls whose limit is not an argument. */
 const LIMIT_S = 30
@@ -41,6 +41,21 @@ export function fakeEngine(place: Place): Engine {
         pool: { name: 'default', driver: 'fake', free_bytes: site.freeBytes(), total_bytes: site.total_bytes },
         clock_ahead_ms: site.clock_ahead_ms,
       })),
+
+    capacity: (stack) =>
+      call('capacity', [stack], { takes_ms: 100 }, () => ({
+        memory: site.memory,
+        cpus: 4,
+        load: 0.5,
+        instances: [...(site.area({ kind: 'stack', stack })?.instances.values() ?? [])]
+          .filter((each) => each.power === 'running' && !each.foreign)
+          .map((each) => ({
+            name: each.object.name,
+            memory_bytes: site.memory === undefined ? undefined : MACHINE_BYTES,
+          })),
+      })),
+
+    spaceOf: (refs) => call('spaceOf', [refs], { takes_ms: 10 }, () => refs.map((ref) => site.find(ref)?.own_bytes)),
 
     ensureArea: (area) =>
       call('ensureArea', [area], { takes_ms: 20 }, () => {

@@ -20,6 +20,10 @@ export class FakeSite {
   servicesNetwork = true
   total_bytes = 20_000_000_000
   clock_ahead_ms = 0
+  memory: { free_bytes: number; total_bytes: number } | undefined = {
+    free_bytes: 6_000_000_000,
+    total_bytes: 8_000_000_000,
+  }
   private readonly clock: Clock
   private readonly index: number
   private nextId = 0
@@ -47,6 +51,7 @@ export class FakeSite {
     this.servicesNetwork = other.servicesNetwork
     this.total_bytes = other.total_bytes
     this.clock_ahead_ms = other.clock_ahead_ms
+    this.memory = other.memory
     this.nextId = other.nextId
   }
 
@@ -256,6 +261,8 @@ export type ExecHandler = (context: ExecContext) => ExecResult | undefined | Pro
 
 /** What an image takes in the pool, and what a whole instance takes on the wire. */
 export const IMAGE_BYTES = 200_000_000
+/** What a running machine takes of its site's memory. */
+export const MACHINE_BYTES = 100_000_000
 /** Metadata of a copy that shares all its data. */
 export const CLONE_BYTES = 64_000
 

@@ -2,6 +2,7 @@ import type { Engine, EngineFacts } from '../contract.ts'
 import { describeCall, type EngineCall } from '../describe.ts'
 import { EngineError } from '../error.ts'
 import { ensureArea, ensureNetwork, removeArea, removeNetwork } from './areas.ts'
+import { capacity, spaceOf } from './capacity.ts'
 import { checkpoint } from './checkpoint.ts'
 import { readClaim, removeClaim, swapClaim } from './claims.ts'
 import { incusClient } from './client.ts'
@@ -23,6 +24,8 @@ export function incusEngine(options: IncusOptions): Engine {
     observe: (stack, signal) => observe(site, stack, signal),
     stacks: () => stacks(site),
     survey: () => survey(site),
+    capacity: (stack) => capacity(site, stack),
+    spaceOf: (instances) => spaceOf(site, instances),
     ensureArea: (area) => ensureArea(site, area),
     ensureNetwork: (network) => ensureNetwork(site, network),
     ensureInstance: (instance) => ensureInstance(site, instance),

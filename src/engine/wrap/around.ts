@@ -37,6 +37,8 @@ const CALLS: Readonly<Record<EngineCall, true>> = {
   observe: true,
   stacks: true,
   survey: true,
+  capacity: true,
+  spaceOf: true,
   ensureArea: true,
   ensureNetwork: true,
   ensureInstance: true,

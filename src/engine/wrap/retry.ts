@@ -41,5 +41,7 @@ const ONCE: ReadonlySet<EngineCall> = new Set([
   'receive',
   'observe',
   'survey',
+  'capacity',
+  'spaceOf',
   'stacks',
 ])
