@@ -14,6 +14,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const drill: Request = { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false }
 
+const datagrams = join(folder, 'datagrams.yaml')
+writeFileSync(datagrams, readFileSync(stackFile, 'utf8').replace('port: tcp/5432, drill', 'port: udp/514, drill'))
+copyFileSync(join(dirname(stackFile), 'stand-in.txt'), join(folder, 'stand-in.txt'))
+
 test('a good drill proves the standby, and leaves nothing', async () => {
   const on = await replicated()
   const before = await on.state()
@@ -119,9 +123,28 @@ test('a stub stands at the address of its service, and is waited for', async () 
   expect((await on.state()).includes('bubble')).toBe(false)
 })
 
-async function replicated(): Promise<Rig> {
+test.each([
+  ['all that was sent was counted at the border', 2, 'done', ''],
+  ['none came there', 0, 'undone', 'central:billing udp/514 by nat: lost, not refused'],
+  ['some came', 1, 'done', 'central:billing udp/514 by nat (silent)'],
+] as const)('a datagram to a denied service: %s', async (_, came, outcome, words) => {
+  const on = await replicated(datagrams)
+  let reads = 0
+  const counters = () => [{ counter: { name: 'denied_billing', packets: ++reads > 2 ? came : 0 } }]
+  on.world
+    .site('west')
+    .onExec(({ argv }) =>
+      argv[0] === 'nft' ? { exit: 0, stdout: JSON.stringify({ nftables: counters() }), stderr: '' } : undefined,
+    )
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe(outcome)
+  const told = [...(ran.report.drill?.without_evidence ?? []), ...ran.report.failures.map((each) => each.detail ?? '')]
+  expect(told.join('\n')).toContain(words)
+})
+
+async function replicated(file = stackFile): Promise<Rig> {
   const on = rig()
-  await does(on, { verb: 'deploy', file: stackFile, site: 'east', remove: [] })
+  await does(on, { verb: 'deploy', file, site: 'east', remove: [] })
   await does(on, { verb: 'replicate', stack: 'shop' })
   on.world.site('west').onExec(goodBubble)
   return on

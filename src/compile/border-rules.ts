@@ -24,8 +24,8 @@ export function borderRules(border: Omit<Border, 'files'>): string {
           ...(services === undefined
             ? []
             : allowed.flatMap((door) => [
-                `iifname "services" oifname "site" ip saddr ${formatPrefix(services.prefix)} ${to(door)} counter name left_${label(door)} accept`,
-                `iifname "site" oifname "services" ct state established ${from(door)} counter name came_${label(door)} accept`,
+                `iifname "services" oifname "site" ip saddr ${formatPrefix(services.prefix)} ${to(door)} counter name left_${counterLabel(door)} accept`,
+                `iifname "site" oifname "services" ct state established ${from(door)} counter name came_${counterLabel(door)} accept`,
               ])),
           ...(site_leg
             ? [
@@ -36,7 +36,7 @@ export function borderRules(border: Omit<Border, 'files'>): string {
               ]
             : []),
           // Where an allowed service has the same address, the border does not have it.
-          ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${label(door)}`)),
+          ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${counterLabel(door)}`)),
           ...refusals('iifname "outside"', 'refused_outside'),
           ...(services === undefined ? [] : refusals('iifname "services"', 'refused_services')),
         ],
@@ -62,7 +62,7 @@ export function borderRules(border: Omit<Border, 'files'>): string {
             : []),
           rule(['ct state established,related'], 'accept'),
           rule([`iifname ${bubble}`, 'udp dport 67'], 'accept', 'addresses for the outer legs'),
-          ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${label(door)}`)),
+          ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${counterLabel(door)}`)),
           ...refusals('iifname "outside"', 'refused_outside'),
           ...(services === undefined ? [] : refusals('iifname "services"', 'refused_services')),
         ],
@@ -83,8 +83,10 @@ export function borderRules(border: Omit<Border, 'files'>): string {
 export function countersOf({ services, site_leg }: Omit<Border, 'files'>): readonly string[] {
   const doors = services?.doors ?? []
   return [
-    ...doors.flatMap((door) => (door.how === 'allow' ? [`left_${label(door)}`, `came_${label(door)}`] : [])),
-    ...doors.flatMap((door) => (door.how === 'deny' ? [`denied_${label(door)}`] : [])),
+    ...doors.flatMap((door) =>
+      door.how === 'allow' ? [`left_${counterLabel(door)}`, `came_${counterLabel(door)}`] : [],
+    ),
+    ...doors.flatMap((door) => (door.how === 'deny' ? [`denied_${counterLabel(door)}`] : [])),
     ...(site_leg ? ['came_errors', 'stopped_from_site', 'stopped_own'] : []),
     'refused_outside',
     ...(services === undefined ? [] : ['refused_services']),
@@ -102,4 +104,4 @@ const to = ({ address, protocol, port }: Door): string => `ip daddr ${address} $
 const from = ({ address, protocol, port }: Door): string => `ip saddr ${address} ${protocol} sport ${port}`
 
 /** A name as nft takes it; services are DNS labels. */
-const label = ({ name }: Door): string => name.replaceAll('-', '_')
+export const counterLabel = ({ name }: Pick<Door, 'name'>): string => name.replaceAll('-', '_')

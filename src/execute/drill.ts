@@ -1,11 +1,12 @@
+import type { Engine } from '../engine/contract.ts'
 import { areaLabel } from '../engine/describe.ts'
 import { EngineError } from '../engine/error.ts'
-import type { DrillAction } from '../plan/plan.ts'
-import type { Drilling, Proof } from '../state/objects.ts'
+import type { DrillAction, Witness } from '../plan/plan.ts'
+import type { Area, Drilling, Proof } from '../state/objects.ts'
 import { changeClaim } from './claims.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
-import { judge, probeArgv, resultsOf, type Seen } from './packets.ts'
+import { type Counted, judge, probeArgv, resultsOf, type Seen, witnessed, witnessKey } from './packets.ts'
 import type { Performing } from './perform.ts'
 
 /** Performs what only drills do. */
@@ -80,8 +81,12 @@ async function bubbleCheck(action: Of<'bubble-check'>, context: Performing): Pro
 }
 
 /** Every instance tries its packets at the same time as the others. */
-async function matrix(action: Of<'matrix'>, { world, site }: Performing): Promise<Found> {
+async function matrix(action: Of<'matrix'>, { world, site, signal }: Performing): Promise<Found> {
   const engine = world.engine(site)
+  const witnesses = action.probes.flatMap(({ witness }) => witness ?? [])
+  const earlier = await countAll(engine, action.area, witnesses)
+  if (witnesses.length > 0) await world.clock.sleep(QUIET_MS, signal)
+  const before = await countAll(engine, action.area, witnesses)
   const senders = [...new Set(action.probes.map((probe) => probe.from))]
   const seen = await Promise.all(
     senders.map(async (name): Promise<readonly Seen[]> => {
@@ -90,7 +95,8 @@ async function matrix(action: Of<'matrix'>, { world, site }: Performing): Promis
       return resultsOf(probes, exit, stdout)
     }),
   )
-  const all = seen.flat()
+  const after = await countAll(engine, action.area, witnesses)
+  const all = witnessed(seen.flat(), earlier, before, after)
   const broken = all.filter((each) => judge(each) === 'broken')
   const blind = all.filter((each) => judge(each) === 'no evidence')
   if (broken.length > 0) {
@@ -115,14 +121,47 @@ async function matrix(action: Of<'matrix'>, { world, site }: Performing): Promis
   }
 }
 
+/** Nobody else may have sent for so long before the packets, or a count proves nothing. */
+const QUIET_MS = 1000
+
+/** What every witness has counted; one that cannot be asked is left out. */
+async function countAll(engine: Engine, area: Area, witnesses: readonly Witness[]): Promise<Counted> {
+  const names = [...new Set(witnesses.map((each) => each.instance))]
+  const lists = await Promise.all(
+    names.map(async (name): Promise<readonly (readonly [string, number])[]> => {
+      const own = witnesses.filter((each) => each.instance === name)
+      const datagrams = own.some((each) => each.counter === 'datagrams')
+      const argv = datagrams ? ['cat', '/proc/net/snmp'] : ['nft', '-j', 'list', 'counters']
+      const { exit, stdout } = await engine.exec({ area, name }, argv, 15)
+      const found = exit !== 0 ? [] : datagrams ? [['datagrams', udpIn(stdout)] as const] : packetCounts(stdout)
+      return found.map(([counter, count]) => [witnessKey({ instance: name, counter }), count])
+    }),
+  )
+  return new Map(lists.flat())
+}
+
+/** UDP that came to a listener and UDP for which there was none, from /proc/net/snmp: two lines, names and values. */
+function udpIn(text: string): number {
+  const [names = [], values = []] = text
+    .split('\n')
+    .filter((line) => line.startsWith('Udp:'))
+    .map((line) => line.split(' '))
+  const value = (name: string) => Number(values[names.indexOf(name)] ?? 0)
+  return value('InDatagrams') + value('NoPorts')
+}
+
+function packetCounts(json: string): readonly (readonly [string, number])[] {
+  const parsed = JSON.parse(json) as { readonly nftables: readonly NftObject[] }
+  return parsed.nftables.flatMap(({ counter }) =>
+    counter === undefined ? [] : [[counter.name, counter.packets] as const],
+  )
+}
+
 async function counters(action: Of<'border-counters'>, { world, site }: Performing): Promise<Found> {
   const engine = world.engine(site)
   const listed = await engine.exec(action.instance, ['nft', '-j', 'list', 'counters'], 15)
   if (listed.exit !== 0) throw new Unmet(`the counters of ${action.instance.name} cannot be read`, listed.stderr)
-  const parsed = JSON.parse(listed.stdout) as { readonly nftables: readonly NftObject[] }
-  const packets = parsed.nftables.flatMap(({ counter }) =>
-    counter === undefined ? [] : [[counter.name, counter.packets] as const],
-  )
+  const packets = packetCounts(listed.stdout)
   if (!action.site_leg) return Object.fromEntries(packets)
   const frames = await engine.exec(action.instance, ['cat', '/sys/class/net/site/statistics/tx_packets'], 15)
   return { ...Object.fromEntries(packets), ...(frames.exit === 0 ? { site_frames: Number(frames.stdout) } : {}) }

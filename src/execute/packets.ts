@@ -1,7 +1,10 @@
-import type { PacketProbe } from '../plan/plan.ts'
+import type { PacketProbe, Witness } from '../plan/plan.ts'
 
-/** What an instance heard of its packet; `unable` where it has not the means to send one. */
-export type PacketResult = 'open' | 'refused' | 'silent' | 'unreachable' | 'unable'
+/**
+ * What an instance heard of its packet; `unable` where it has not the means to send one. Of a datagram that nobody answered,
+ * what its witness says: it `arrived`, or it was `lost` on the way.
+ */
+export type PacketResult = 'open' | 'refused' | 'silent' | 'unreachable' | 'unable' | 'arrived' | 'lost'
 
 export type Seen = { readonly probe: PacketProbe; readonly result: PacketResult }
 
@@ -10,10 +13,13 @@ const PASS_S = 4
 /** Seconds after which a packet that must not pass has been swallowed. */
 const BLOCKED_S = 1.5
 
+/** Seconds for the answer to a datagram; what is not answered is asked of its witness. */
+const DATAGRAM_S = 2
+
 /** One command that sends all packets of an instance side by side; a line for each: its number and what was heard. */
 export function probeArgv(probes: readonly PacketProbe[]): readonly string[] {
   const words = probes.map(({ kind, address, port, via, expect }) =>
-    [kind, address, port ?? '-', via ?? '-', expect === 'blocked' ? BLOCKED_S : PASS_S].join('/'),
+    [kind, address, port ?? '-', via ?? '-', limitOf(kind, expect)].join('/'),
   )
   return [
     '/bin/sh',
@@ -26,6 +32,15 @@ export function probeArgv(probes: readonly PacketProbe[]): readonly string[] {
   ]
 }
 
+function limitOf(kind: PacketProbe['kind'], expect: PacketProbe['expect']): number {
+  if (expect === 'blocked') return BLOCKED_S
+  return kind === 'udp' ? DATAGRAM_S : PASS_S
+}
+
+/** A question that an NTP server answers (RFC 5905), a line of the lowest severity for syslog (RFC 5424), else a line end. */
+const NTP = `\\x1b${'\\0'.repeat(47)}`
+const SYSLOG = '<15>lifeboat: a packet of a drill'
+
 /** Guests are whatever the stack's images are: bash and coreutils are all that is asked of them. */
 const SCRIPT = `
 one() {
@@ -34,6 +49,8 @@ one() {
   case $kind in
   tcp) error=$(timeout "$limit" bash -c "exec 3<>/dev/tcp/$address/$port" 2>&1); code=$? ;;
   dns) error=$(timeout "$limit" bash -c "exec 3<>/dev/udp/$address/$port; printf '\\\\x12\\\\x34\\\\x01\\\\x00\\\\x00\\\\x01\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x02\\\\x00\\\\x01' >&3; [ -n \\"\\$(head -c 2 <&3 | od -An -tx1)\\" ]" 2>&1); code=$? ;;
+  udp) case $port in 123) text='${NTP}' ;; 514) text='${SYSLOG}' ;; *) text='\\n' ;; esac
+    error=$(timeout "$limit" bash -c "exec 3<>/dev/udp/$address/$port; printf '$text' >&3; [ -n \\"\\$(head -c 1 <&3 | od -An -tx1)\\" ]" 2>&1); code=$? ;;
   ping) command -v ping >/dev/null || { echo "$1 unable"; return; }
     error=$(ping -n -c 2 -i 0.2 -W "\${limit%.*}" "$address" 2>&1); code=$?; [ $code = 0 ] || code=124 ;;
   address) error=; case " $(hostname -I 2>/dev/null) " in *" $address "*) code=0 ;; *) code=124 ;; esac ;;
@@ -60,16 +77,47 @@ export function resultsOf(probes: readonly PacketProbe[], exit: number, stdout: 
   }))
 }
 
+/**
+ * Counters of witnesses, read some time before the packets, right before and after them. Where nobody else sent meanwhile
+ * as many came as were sent, or none; anything between says nothing of any of them.
+ */
+export function witnessed(seen: readonly Seen[], earlier: Counted, before: Counted, after: Counted): readonly Seen[] {
+  const sent = new Map<string, number>()
+  for (const { probe, result } of seen)
+    if (probe.witness !== undefined && result !== 'unable')
+      sent.set(witnessKey(probe.witness), (sent.get(witnessKey(probe.witness)) ?? 0) + 1)
+  return seen.map((each) => {
+    const { probe, result } = each
+    if (probe.witness === undefined || (result !== 'silent' && result !== 'unreachable')) return each
+    const key = witnessKey(probe.witness)
+    const [was, from, to] = [earlier.get(key), before.get(key), after.get(key)]
+    if (was === undefined || from === undefined || to === undefined || was !== from) return each
+    const came = to - from
+    if (came === sent.get(key)) return { probe, result: 'arrived' }
+    return came === 0 ? { probe, result: 'lost' } : each
+  })
+}
+
+export type Counted = ReadonlyMap<string, number>
+
+export const witnessKey = ({ instance, counter }: Witness): string => `${instance} ${counter}`
+
 /** Whether a packet behaved as it has to. A refusal is an answer: the packet was let through to whoever refused it. */
 export function judge({ probe, result }: Seen): 'held' | 'broken' | 'no evidence' {
   if (result === 'unable') return 'no evidence'
+  // A datagram that is not answered says nothing, whether it was let through or not.
+  if (probe.witness !== undefined && (result === 'silent' || result === 'unreachable')) return 'no evidence'
   switch (probe.expect) {
     case 'open':
-      return result === 'open' ? 'held' : 'broken'
+      return result === 'open' || result === 'arrived' ? 'held' : 'broken'
     case 'answered':
       return result === 'open' || result === 'refused' ? 'held' : 'broken'
     case 'refused':
-      return result === 'refused' ? 'held' : result === 'open' ? 'broken' : 'no evidence'
+      return result === 'refused' || result === 'arrived'
+        ? 'held'
+        : result === 'open' || result === 'lost'
+          ? 'broken'
+          : 'no evidence'
     case 'blocked':
       return result === 'open' || result === 'refused' ? 'broken' : 'held'
   }

@@ -1,6 +1,7 @@
 import type { Border } from '../compile/border.ts'
+import { counterLabel } from '../compile/border-rules.ts'
 import type { Compiled, Flow } from '../compile/compiled.ts'
-import type { PacketProbe } from '../plan/plan.ts'
+import type { PacketProbe, Witness } from '../plan/plan.ts'
 import { denied } from './drill-denied.ts'
 import {
   addressFor,
@@ -81,7 +82,11 @@ function probeOf(known: Known, flow: Flow, from: string, words: string): PacketP
   if (flow.icmp !== undefined) return undefined
   if (flow.protocol === 'icmp') return { from, kind: 'ping', address, expect, words }
   if (port === undefined) return undefined
-  if (flow.protocol === 'udp') return port === 53 ? { from, kind: 'dns', address, port, expect, words } : undefined
+  if (flow.protocol === 'udp') {
+    const witness = witnessOf(known, flow)
+    const probe = { from, address, port, expect, words, ...(witness === undefined ? {} : { witness }) }
+    return port === 53 ? { ...probe, kind: 'dns' } : witness === undefined ? undefined : { ...probe, kind: 'udp' }
+  }
   return { from, kind: 'tcp', address, port: doorOf(known, flow, from, port), expect, words }
 }
 
@@ -146,6 +151,24 @@ function targetOf(
   const there = known.compiled.instances.find((each) => each.kind === 'machine' && legIn(each, segment.name))
   const address = there === undefined ? undefined : legIn(there, segment.name)?.address
   return address === undefined ? undefined : { address, expect: 'answered' }
+}
+
+/** A datagram to a central service has to pass the border, or to reach the stub that stands there. */
+function witnessOf({ border }: Known, flow: Flow): Witness | undefined {
+  const central = after(flow.to, 'central:')
+  const door = border.services?.doors.find((each) => each.name === central)
+  switch (door?.how) {
+    case undefined:
+      return undefined
+    case 'allow':
+      return { instance: border.name, counter: `left_${counterLabel(door)}` }
+    case 'deny':
+      return { instance: border.name, counter: `denied_${counterLabel(door)}` }
+    case 'stub': {
+      const stub = border.services?.stubs.find((each) => each.address === door.address)
+      return stub === undefined ? undefined : { instance: stub.instance, counter: 'datagrams' }
+    }
+  }
 }
 
 /** The inside address of a central service, as the machines of the segment are told it. */

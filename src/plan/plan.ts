@@ -295,16 +295,21 @@ export type PacketProbe = {
   /** Name of the instance that tries. */
   readonly from: string
   /** `address`: the instance has the address, so DHCP has passed. */
-  readonly kind: 'tcp' | 'dns' | 'ping' | 'address'
+  readonly kind: 'tcp' | 'udp' | 'dns' | 'ping' | 'address'
   readonly address: string
   readonly port?: number | undefined
   /** The instance is given a route by this address, so that its packet gets as far as an appliance. */
   readonly via?: string | undefined
+  /** Who counts the packet where it has to arrive: a datagram need not be answered. */
+  readonly witness?: Witness | undefined
   /** `answered`: let through, whether or not anything listens. `refused`: let through to where it is denied. */
   readonly expect: 'open' | 'answered' | 'refused' | 'blocked'
   /** The flow, for a reader. */
   readonly words: string
 }
+
+/** A counter of nftables in an instance of the bubble; `datagrams`: all UDP that its kernel was given. */
+export type Witness = { readonly instance: string; readonly counter: string }
 
 /** Where the values of secrets come from: the files that the stack file names, or the appliance that has them at a site. */
 export type SecretsFrom =
