@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { labDirectories, labMembers, removeCgroups, thaw } from './cgroups.ts'
-import { labPaths } from './paths.ts'
+import { labPaths, mark } from './paths.ts'
 import { allProcesses, ancestry, isAlive, killHard, namespaceOf, type ProcessId, processId } from './processes.ts'
 import { attempt, until } from './run.ts'
 
@@ -97,7 +97,7 @@ function hasMark(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1')
       .split('\0')
-      .some((entry) => entry.startsWith('LIFEBOAT_LAB='))
+      .some((entry) => entry.startsWith(mark))
   } catch {
     return false
   }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { chmod, mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ensureRoots, hierarchies, labMembers, memberFiles, removeCgroups, settle, thaw } from './cgroups.ts'
-import { labPaths, netnsOf } from './paths.ts'
+import { labPaths, markOf, netnsOf } from './paths.ts'
 import {
   isAlive,
   killHard,
@@ -45,7 +45,7 @@ exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid
       env: {
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         LANG: 'C.UTF-8',
-        LIFEBOAT_LAB: node,
+        ...markOf(node),
       },
     },
   )
@@ -155,7 +155,7 @@ export async function startDaemon(
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         LANG: 'C.UTF-8',
         HOME: '/root',
-        LIFEBOAT_LAB: node,
+        ...markOf(node),
         ...env,
       },
     },
@@ -251,7 +251,7 @@ mount -t sysfs sysfs /sys
 ${separate ? 'mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup' : ''}
 ${mounts.join('\n')}
 mount -t tmpfs -o mode=755 lifeboat-lab ${mountpoint}
-mkdir -p ${mountpoint}/lifeboat-lab ${mountpoint}/lock
-mount -n --rbind ${labPaths.run} ${mountpoint}/lifeboat-lab
+mkdir -p ${mountpoint}/${labPaths.name} ${mountpoint}/lock
+mount -n --rbind ${labPaths.run} ${mountpoint}/${labPaths.name}
 mount -n --move ${mountpoint} /run`
 }

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { leftovers } from '../lab/leftovers.ts'
+import { makeSecrets } from '../examples/shop/make-secrets.ts'
+import { ensureImages } from '../lab/images/images.ts'
+import { endLabs, runLabFiles } from './worlds.ts'
 
 /**
  * All checks and tests, first those that need nothing, then those on the lab; ends with `N passed, N failed`, counted from what ran.
@@ -39,34 +41,52 @@ for (const [name, argv] of checks) {
   if ((await run(argv)) === 0) passed++
   else failed.push(`${name}: see above`)
 }
-for (const project of ['unit', 'lab']) {
-  console.log(`\n== ${project} tests`)
-  const file = join(results, `${project}.json`)
-  const exit = await vitest(project, file)
-  const before = failed.length
-  const found = read(file)
-  if (found === undefined || found.numTotalTests === 0) failed.push(`${project}: no test ran`)
-  else {
-    passed += found.numPassedTests
-    for (const each of found.testResults) {
-      for (const one of each.assertionResults) {
-        if (one.status === 'passed') continue
-        if (project === 'unit' && ['skipped', 'pending', 'todo'].includes(one.status)) skipped++
-        else failed.push(`${project}: ${one.fullName} (${one.status})`)
-      }
-      if (each.status !== 'passed' && each.assertionResults.every((one) => one.status !== 'failed'))
-        failed.push(`${project}: ${each.name} (${each.message ?? 'did not load'})`)
-    }
-  }
-  if (exit !== 0 && failed.length === before) failed.push(`${project}: the runner ended with ${exit}`)
+console.log('\n== unit tests')
+const unit = join(results, 'unit.json')
+count('unit', unit, await vitest('unit', unit))
+
+console.log('\n== lab tests')
+try {
+  await ensureImages(console.log)
+  await makeSecrets(join(root, 'examples/shop/secrets'))
+  await runLabFiles(results, ({ file, results: at, exit, said, took_s }) => {
+    const before = failed.length
+    const tests = count(file, at, exit)
+    const verdict = failed.length === before ? 'passed' : 'FAILED'
+    console.log(`${verdict}  ${file}  ${tests} tests, ${took_s} s`)
+    if (verdict !== 'passed') console.log(said.trimEnd())
+  })
+} catch (error) {
+  failed.push(`lab: ${error instanceof Error ? error.message : String(error)}`)
 }
-const left = await leftovers()
+const left = await endLabs()
 if (left.length === 0) passed++
 else failed.push(...left.map((each) => `left behind: ${each}`))
 
 for (const each of failed) console.log(`failed: ${each}`)
 console.log(`${passed} passed, ${failed.length} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`)
 process.exitCode = failed.length === 0 ? 0 : 1
+
+/** Adds what a runner wrote to the counts; answers how many tests it knows. */
+function count(what: string, file: string, exit: number): number {
+  const before = failed.length
+  const found = read(file)
+  if (found === undefined || found.numTotalTests === 0) failed.push(`${what}: no test ran`)
+  else {
+    passed += found.numPassedTests
+    for (const each of found.testResults) {
+      for (const one of each.assertionResults) {
+        if (one.status === 'passed') continue
+        if (what === 'unit' && ['skipped', 'pending', 'todo'].includes(one.status)) skipped++
+        else failed.push(`${what}: ${one.fullName} (${one.status})`)
+      }
+      if (each.status !== 'passed' && each.assertionResults.every((one) => one.status !== 'failed'))
+        failed.push(`${what}: ${each.name} (${each.message ?? 'did not load'})`)
+    }
+  }
+  if (exit !== 0 && failed.length === before) failed.push(`${what}: the runner ended with ${exit}`)
+  return found?.numTotalTests ?? 0
+}
 
 function vitest(project: string, file: string): Promise<number> {
   const program = join(root, 'node_modules/vitest/vitest.mjs')

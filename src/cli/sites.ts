@@ -20,7 +20,7 @@ export function enterManagement(asked: string | undefined): void {
   const netns = readSites(file).management?.netns
   if (netns === undefined) return
   if (!existsSync(netns)) {
-    const lab = file.startsWith('/run/lifeboat-lab/') ? ': is the lab up?' : ''
+    const lab = file === labSites() ? ': is the lab up?' : ''
     throw new SitesProblems(`${file}: the management namespace ${netns} does not exist${lab}`)
   }
   if (statSync(netns).ino === statSync('/proc/self/ns/net').ino) return
@@ -46,9 +46,15 @@ export function siteFile(asked: string | undefined): string {
 }
 
 export function findSiteFile(asked: string | undefined): string | undefined {
-  const usual = [process.env.LIFEBOAT_SITES, 'sites.yaml', '/etc/lifeboat/sites.yaml', '/run/lifeboat-lab/sites.yaml']
+  const usual = [process.env.LIFEBOAT_SITES, 'sites.yaml', '/etc/lifeboat/sites.yaml', labSites()]
   const found = (asked === undefined ? usual : [asked]).find((file) => file !== undefined && existsSync(file))
   return found === undefined ? undefined : resolve(found)
+}
+
+/** The lab's own, of the lab that is meant: the usual one, or that which LIFEBOAT_LAB names. */
+function labSites(): string {
+  const name = process.env.LIFEBOAT_LAB ?? ''
+  return `/run/lifeboat-lab${name === '' ? '' : `-${name}`}/sites.yaml`
 }
 
 export function readSites(file: string): Sites {

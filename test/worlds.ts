@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+
+/** One file of lab tests after its end: where its results are, how the runner ended, what it printed. */
+export type FileRun = {
+  readonly file: string
+  readonly results: string
+  readonly exit: number
+  readonly said: string
+  readonly took_s: number
+}
+
+/**
+ * Runs every file of lab tests, in two labs side by side: most of their time is waiting. A file has its lab for itself,
+ * and a lab that a file left in a bad state is one that the next file mends or fails by.
+ */
+export async function runLabFiles(folder: string, ended: (run: FileRun) => void): Promise<readonly FileRun[]> {
+  const queue = labFiles()
+  const worlds = availableParallelism() > 1 ? ['', 'b'] : ['']
+  const runs: FileRun[] = []
+  await Promise.all(
+    worlds.map(async (world) => {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+        const run = await runFile(file, world, join(folder, `${file.replaceAll('/', '-')}.json`))
+        runs.push(run)
+        ended(run)
+      }
+    }),
+  )
+  return runs
+}
+
+/** Ends both labs and answers what is left of them, one line each. */
+export async function endLabs(): Promise<readonly string[]> {
+  const left: string[] = []
+  for (const world of ['', 'b']) {
+    const script = `const { down } = await import('./lab/lab.ts'); const { leftovers } = await import('./lab/leftovers.ts')
+      await down(); for (const each of await leftovers()) console.log(each)`
+    const ran = await ended([process.execPath, '--input-type=module', '--eval', script], { LIFEBOAT_LAB: world })
+    if (ran.exit !== 0) left.push(`lab ${world}: could not be taken down: ${ran.said}`)
+    else left.push(...ran.said.split('\n').filter(Boolean))
+  }
+  return left
+}
+
+/** Longest first as far as their size tells, so that no world waits long for the other at the end. */
+function labFiles(): string[] {
+  const found = ['test/e2e', 'src'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith(folder === 'src' ? '.lab.test.ts' : '.test.ts'))
+      .map((name) => join(folder, name)),
+  )
+  const weight = (file: string) => {
+    const seconds = /^\/\/ On the lab: (\d+) s/m.exec(readFileSync(join(root, file), 'utf8'))?.[1]
+    return seconds === undefined ? statSync(join(root, file)).size / 200 : Number(seconds)
+  }
+  return found.sort((a, b) => weight(b) - weight(a))
+}
+
+async function runFile(file: string, world: string, results: string): Promise<FileRun> {
+  const started_ms = performance.now()
+  const ran = await ended(
+    [
+      process.execPath,
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      ...['run', '--project', 'lab', '--reporter=default', '--reporter=json', `--outputFile.json=${results}`, file],
+    ],
+    { LIFEBOAT_LAB: world, LIFEBOAT_LAB_STAYS: 'yes' },
+  )
+  return { file, results, ...ran, took_s: Math.round((performance.now() - started_ms) / 1000) }
+}
+
+/** Runs it to its end with its words kept together: two files that print at once would be read by nobody. */
+function ended(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly exit: number; readonly said: string }> {
+  const child = spawn(argv[0] ?? '', argv.slice(1), {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1', ...env },
+  })
+  const said: Buffer[] = []
+  child.stdout.on('data', (part: Buffer) => said.push(part))
+  child.stderr.on('data', (part: Buffer) => said.push(part))
+  return new Promise((resolve) =>
+    child.on('close', (code) => resolve({ exit: code ?? 1, said: Buffer.concat(said).toString() })),
+  )
+}
