@@ -1,24 +1,26 @@
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { type Customers, eventually, prepareShop, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
 import { down, killSite, returnSite, up } from '../../lab/lab.ts'
+import type { SiteName } from '../../lab/topology.ts'
+import { checkOfThousand } from './check.ts'
 import { launchFloor } from './floor.ts'
+import { type Drilled, type Moved, oneDrill, oneMove } from './moving.ts'
+import { median, printRows, quantile, row, seconds, sum } from './rows.ts'
+import { heldRpo } from './rpo.ts'
 import { bytesOfSend, bytesReceived } from './wire.ts'
 
 /**
- * Numbers of this machine in one run, each beside its floor, measured at the client and on the wire. Nothing is asserted:
- * a goal that is missed is printed as missed.
+ * Numbers of this machine in one run, each beside its floor, measured at the client, at Incus and on the wire. `--rpo 600`
+ * holds an RPO of 5 s for so many seconds, 0 leaves that out; `--rounds 1` is a quick look.
  */
-const rounds = 3
+const { values } = parseArgs({
+  options: { rpo: { type: 'string', default: '60' }, rounds: { type: 'string', default: '3' } },
+})
+const rounds = Number(values.rounds)
 const cycles_a_round = 4
-const rows: string[] = []
-
-const row = (what: string, value: string, floor: string, goal: string, held: boolean) =>
-  rows.push(
-    `${what.padEnd(52)} ${value.padStart(16)}  ${floor.padStart(22)}  ${goal.padEnd(18)} ${held ? 'held' : 'MISSED'}`,
-  )
 
 try {
   checkOfThousand()
@@ -26,10 +28,12 @@ try {
   const { ca } = await prepareShop()
   await verb('destroy', 'shop', '--consent', 'shop').catch(() => undefined)
   const cycles: Cycle[] = []
+  const drills: Drilled[] = []
+  const moves: Moved[] = []
   const launches: Launch[] = []
   for (let round = 1; round <= rounds; round++) {
     console.log(
-      `round ${round} of ${rounds}: deploy, ${cycles_a_round} cycles under 50 orders/s, power cut, failover, floor`,
+      `round ${round} of ${rounds}, 50 orders/s: deploy, ${cycles_a_round} cycles, drill, ${round === 1 ? `RPO for ${values.rpo} s, ` : ''}move, power cut, failover, floor`,
     )
     await verb('deploy', stackFile, '--site', 'east')
     const customers = await startCustomers(50, ca, join(tmpdir(), `lifeboat-bench-${process.pid}-${round}.jsonl`))
@@ -37,21 +41,23 @@ try {
       await accepted(customers, 0)
       await verb('replicate', 'shop')
       for (let cycle = 0; cycle < cycles_a_round; cycle++) cycles.push(await oneCycle())
-      launches.push(await oneFailover(customers))
+      drills.push(await oneDrill())
+      if (round === 1 && Number(values.rpo) > 0) await heldRpo(5, Number(values.rpo))
+      moves.push(await oneMove(customers, 'west'))
+      await verb('replicate', 'shop')
+      launches.push(await oneFailover(customers, 'west', 'east'))
     } finally {
       await customers.stop()
       rmSync(customers.log, { force: true })
     }
-    await returnSite('east')
+    await returnSite('west')
     await verb('destroy', 'shop', '--consent', 'shop')
   }
-  summary(cycles, launches)
+  summary(cycles, drills, moves, launches)
 } finally {
   await down()
 }
-
-console.log(`\n${'what'.padEnd(52)} ${'seen'.padStart(16)}  ${'floor'.padStart(22)}  goal`)
-for (const each of rows) console.log(each)
+printRows()
 
 type Cycle = {
   readonly whole_ms: number
@@ -77,15 +83,15 @@ async function oneCycle(): Promise<Cycle> {
 }
 
 /** From the start of the command to the first order that is accepted after it, as the customers wrote it down. */
-async function oneFailover(customers: Customers): Promise<Launch> {
-  await killSite('east')
+async function oneFailover(customers: Customers, from: SiteName, to: SiteName): Promise<Launch> {
+  await killSite(from)
   const began = Date.now()
-  const report = await verb('failover', 'shop', '--site-is-down', 'east')
+  const report = await verb('failover', 'shop', '--site-is-down', from)
   const first = await accepted(customers, began)
   await customers.stop()
   return {
     rto_ms: first - began,
-    floor_ms: await launchFloor('west', report.numbers.address ?? ''),
+    floor_ms: await launchFloor(to, report.numbers.address ?? ''),
     reported_ms: report.numbers.rto_ms ?? Number.NaN,
   }
 }
@@ -102,29 +108,62 @@ async function accepted(customers: Customers, after: number): Promise<number> {
   return first
 }
 
-function show(seen: unknown): void {
-  console.log(JSON.stringify(seen))
-}
-
-function summary(cycles: readonly Cycle[], launches: readonly Launch[]): void {
-  for (const each of [...cycles, ...launches]) show(each)
-  const s = (ms: number) => `${(ms / 1000).toFixed(2)} s`
+function summary(
+  cycles: readonly Cycle[],
+  drills: readonly Drilled[],
+  moves: readonly Moved[],
+  launches: readonly Launch[],
+): void {
+  for (const each of [...cycles, ...drills, ...moves, ...launches]) console.log(JSON.stringify(each))
   const rto = median(launches.map((each) => each.rto_ms))
   const floor = median(launches.map((each) => each.floor_ms))
   row(
     'RTO of failover shop, command to first order',
-    s(rto),
-    `${s(floor)} bare calls`,
-    '<= 1.5, < 15 s',
-    rto / floor <= 1.5 && rto < 15_000,
+    seconds(rto),
+    `${seconds(floor)} bare calls`,
+    '<= 1.3, < 15 s',
+    rto / floor <= 1.3 && rto < 15_000,
   )
-  row('  ratio', (rto / floor).toFixed(2), '', '', rto / floor <= 1.5)
-  row('  as its report says', s(median(launches.map((each) => each.reported_ms))), '', '', true)
+  row('  ratio', (rto / floor).toFixed(2), '', '<= 1.3', rto / floor <= 1.3)
+  row('  as its report says', seconds(median(launches.map((each) => each.reported_ms))), '', '', true)
+
+  const outage = median(moves.map((each) => each.outage_ms))
+  const least = median(moves.map((each) => each.stop_ms + each.last_copy_ms)) + floor
+  row(
+    'outage of move, between two orders of the customers',
+    seconds(outage),
+    `${seconds(least)} stop+copy+bare`,
+    '<= 1.3, < 12 s',
+    outage / least <= 1.3 && outage < 12_000,
+  )
+  row('  ratio', (outage / least).toFixed(2), '', '<= 1.3', outage / least <= 1.3)
+  row('  stop', seconds(median(moves.map((each) => each.stop_ms))), '', '', true)
+  row('  last transfer', seconds(median(moves.map((each) => each.last_copy_ms))), '', '', true)
+  const estimated = moves.flatMap((each) => each.estimated_ms ?? [])
+  if (estimated.length > 0) row('  as it was estimated before', seconds(median(estimated)), '', '', true)
+
+  const verdicts = drills.map((each) => each.verdict_ms)
+  row(
+    'drill, command to verdict',
+    seconds(median(verdicts)),
+    `worst ${seconds(Math.max(...verdicts))}`,
+    '< 20 s',
+    Math.max(...verdicts) < 20_000,
+  )
+  const cleaned = drills.map((each) => each.clean_up_ms)
+  row(
+    '  clean-up',
+    seconds(median(cleaned)),
+    `worst ${seconds(Math.max(...cleaned))}`,
+    '< 5 s',
+    Math.max(...cleaned) < 5000,
+  )
+
   const whole = cycles.map((each) => each.whole_ms)
   row(
     'replication cycle under 50 orders/s, whole command',
-    s(median(whole)),
-    `worst ${s(Math.max(...whole))}`,
+    seconds(median(whole)),
+    `worst ${seconds(Math.max(...whole))}`,
     '< 3 s',
     Math.max(...whole) < 3000,
   )
@@ -133,8 +172,8 @@ function summary(cycles: readonly Cycle[], launches: readonly Launch[]): void {
     'pause',
     `${Math.round(median(pauses))} ms`,
     `worst ${Math.round(Math.max(...pauses))} ms`,
-    '< 500 ms',
-    Math.max(...pauses) < 500,
+    '< 300 ms',
+    quantile(pauses, 0.99) < 300,
   )
   const wire = sum(cycles.map((each) => each.wire_bytes))
   const send = sum(cycles.map((each) => each.send_bytes))
@@ -145,66 +184,4 @@ function summary(cycles: readonly Cycle[], launches: readonly Launch[]): void {
     '<= 1.1',
     wire / send <= 1.1,
   )
-}
-
-/** `lifeboat check` of a stack with 1,000 machines, the whole command. */
-function checkOfThousand(): void {
-  const folder = mkdtempSync(join(tmpdir(), 'lifeboat-bench-'))
-  try {
-    const file = join(folder, 'stack.yaml')
-    const machines = Array.from(
-      { length: 100 },
-      (_, index) => `  m${index}x: { image: some, count: 10, segment: s${index % 10} }`,
-    )
-    const segments = Array.from({ length: 10 }, (_, index) => `  s${index}: 10.${index}.0.0/20`)
-    const services = Array.from(
-      { length: 100 },
-      (_, index) =>
-        `        v${index}: { listen: s${(index + 1) % 10}:${1000 + index}, mode: tcp, pool: m${index}x:80 }`,
-    )
-    writeFileSync(
-      file,
-      [
-        'lifeboat: 1',
-        'stack: big',
-        'segments:',
-        ...segments,
-        'machines:',
-        ...machines,
-        'appliances:',
-        '  lb:',
-        '    load-balancer:',
-        '      services:',
-        ...services,
-        '',
-      ].join('\n'),
-    )
-    const times = [1, 2, 3].map(() => timed([join(import.meta.dirname, '../../lifeboat'), 'check', file]))
-    const floor = Math.min(...[1, 2, 3].map(() => timed([process.execPath, '-e', '0'])))
-    row(
-      'lifeboat check of 1,000 machines, whole command',
-      `${(median(times) / 1000).toFixed(2)} s`,
-      `${(floor / 1000).toFixed(2)} s node -e 0`,
-      '< 1 s',
-      median(times) < 1000,
-    )
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-function timed(argv: readonly string[]): number {
-  const began = performance.now()
-  const ran = spawnSync(argv[0] ?? '', argv.slice(1), { stdio: 'ignore' })
-  if (ran.status !== 0) throw new Error(`${argv.join(' ')} ended with ${ran.status}`)
-  return performance.now() - began
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((all, each) => all + each, 0)
 }
