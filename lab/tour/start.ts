@@ -5,9 +5,11 @@ import { pino } from 'pino'
 import { type Role, roles } from '../../src/api/words.ts'
 import type { VirtualClock } from '../../src/lib/clock.ts'
 import { openApp } from '../../src/server/app.ts'
+import { openAudit } from '../../src/server/audit.ts'
 import { openController } from '../../src/server/controller.ts'
 import { openDatabase } from '../../src/server/database.ts'
 import { allHandlers } from '../../src/server/handlers/all.ts'
+import { auditHandlers } from '../../src/server/handlers/audit.ts'
 import { servePage } from '../../src/server/static.ts'
 import { day_ms, liveADay } from './history.ts'
 import { plays } from './play.ts'
@@ -37,7 +39,16 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
   const { world, lifeboat } = tourWorld(new Date(end.getTime() - day_ms))
   writeStacks(dir)
   const database = openDatabase(':memory:')
-  const controller = openController({ lifeboat, site: 'west', database, stacks_dir: dir })
+  const audit = openAudit(database, lifeboat.clock)
+  const controller = openController({
+    lifeboat,
+    site: 'west',
+    database,
+    audit,
+    stacks_dir: dir,
+    four_eyes: false,
+    stillGood: () => true,
+  })
   const over = new AbortController()
   await controller.lookout.round(over.signal)
   await liveADay(controller, world, dir, end)
@@ -64,6 +75,8 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
   const app = await openApp({
     handlers: {
       ...allHandlers(controller),
+      ...auditHandlers(audit),
+      me: ({ me }) => me,
       door: () => ({ site: controller.site, version: 'tour', setup: false, tour: true, oidc: false }),
     },
     logger: pino({ level: 'warn' }),

@@ -39,6 +39,14 @@ export async function openApp(options: AppOptions): Promise<FastifyInstance> {
   app.setSerializerCompiler(serializerCompiler)
   await app.register(cookie)
   await app.register(helmet, headers(options.tls !== undefined))
+  // JSON and nothing else: a form of another page cannot send it.
+  app.removeContentTypeParser('text/plain')
+  app.addHook('onResponse', async (request, reply) => {
+    // The pattern, not the address: no parameters, no secrets.
+    const { method, routeOptions, ip, id } = request
+    const took_ms = Math.round(reply.elapsedTime)
+    request.log.info({ id, method, route: routeOptions.url, status: reply.statusCode, took_ms, ip }, 'request')
+  })
   app.addHook('onSend', async (request, reply) => {
     // What a browser keeps of an answer outlives the session it was for.
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store')

@@ -4,13 +4,15 @@ import type { Me } from '../api/access.ts'
 import type { OperationRequest, Started } from '../api/operations.ts'
 import type { StackDetail, StackSummary } from '../api/stacks.ts'
 import type { Alarm, Schedule, SiteView } from '../api/watch.ts'
-import type { Lifeboat } from '../lifeboat.ts'
-import { type Audit, openAudit } from './audit.ts'
+import { type Lifeboat, plan } from '../lifeboat.ts'
+import { openApprovals } from './approvals.ts'
+import type { Audit } from './audit.ts'
 import { type Bus, openBus } from './bus.ts'
 import type { Database } from './database.ts'
 import { type History, openHistory } from './history.ts'
 import { type Lookout, openLookout } from './lookout.ts'
 import { openOnce } from './once.ts'
+import { refused } from './problem.ts'
 import { requestOf } from './request.ts'
 import { openRunner, type Runner } from './runner.ts'
 import { openSamples } from './samples.ts'
@@ -22,7 +24,12 @@ export type ControllerOptions = {
   /** The site that this controller is at. */
   readonly site: string
   readonly database: Database
+  readonly audit: Audit
   readonly stacks_dir: string | undefined
+  /** A failover waits for a second person. */
+  readonly four_eyes: boolean
+  /** Whether somebody who listens may still do so. */
+  readonly stillGood: (me: Me, request: FastifyRequest) => boolean
 }
 
 /** All parts of a controller; what is not here is in the handlers. */
@@ -39,8 +46,11 @@ export type Controller = {
   readonly schedules: { next(stack: string): StackDetail['next']; list(): readonly Schedule[] }
   readonly streams: Set<PassThrough>
   readonly once: ReturnType<typeof openOnce>
-  /** Starts what somebody asked for, and writes down who it was and what was known then. */
+  readonly approvals: ReturnType<typeof openApprovals>
+  /** Starts what somebody asked for, or has it wait for a second person. */
   ask(request: OperationRequest, me: Me, who: string, origin: string): Promise<Started>
+  /** Starts it, and writes down who it was and what was known then. */
+  begin(request: OperationRequest, who: string, origin: string | undefined): Promise<Started>
   stillGood(me: Me, request: FastifyRequest): boolean
   summaries(): readonly StackSummary[]
   summary(stack: string): StackSummary | undefined
@@ -48,11 +58,11 @@ export type Controller = {
 }
 
 export function openController(options: ControllerOptions): Controller {
-  const { lifeboat, site, database, stacks_dir } = options
+  const { lifeboat, site, database, audit, stacks_dir } = options
   const { clock } = lifeboat
   const bus = openBus()
   const samples = openSamples(database)
-  const audit = openAudit(database, clock)
+  const approvals = openApprovals(database, clock)
   /** What was sent last of each stack, so that only what a person would see as a change is sent. */
   const sent = new Map<string, string>()
 
@@ -73,6 +83,14 @@ export function openController(options: ControllerOptions): Controller {
     if (sent.get(seen.stack) === text) return
     sent.set(seen.stack, text)
     bus.send({ type: 'stack', stack: { ...rest, at, spark } })
+  }
+  /** What a decision rested on, for the audit log. */
+  const seenBy = (request: OperationRequest) => {
+    const known = 'stack' in request ? lookout.seen.get(request.stack) : undefined
+    return {
+      request: JSON.parse(JSON.stringify(request)),
+      seen: known === undefined ? null : { at: known.at, active: known.active, point: known.newest_point_at },
+    }
   }
   const lookout = openLookout(lifeboat, {
     stack: (seen) => {
@@ -105,13 +123,18 @@ export function openController(options: ControllerOptions): Controller {
     schedules: { next: () => ({}), list: () => [] },
     streams: new Set(),
     once: openOnce(database, clock),
-    async ask(request, _me, who, origin) {
+    approvals,
+    async ask(request, me, who, origin) {
+      if (!options.four_eyes || request.verb !== 'failover') return controller.begin(request, who, origin)
+      const planned = await plan(lifeboat, requestOf(controller, request), clock.now())
+      if ('refused' in planned) throw refused(planned.refused)
+      const approval = approvals.ask(me.user, request, planned.plan.summary)
+      audit.add({ who, origin, what: 'operation.ask', about: request.stack, details: { approval, ...seenBy(request) } })
+      return { approval, summary: `waits for a second person: ${planned.plan.summary}` }
+    },
+    async begin(request, who, origin) {
       const about = 'stack' in request ? request.stack : request.file
-      const known = 'stack' in request ? lookout.seen.get(request.stack) : undefined
-      const seen = {
-        request: JSON.parse(JSON.stringify(request)),
-        seen: known === undefined ? null : { at: known.at, active: known.active, point: known.newest_point_at },
-      }
+      const seen = seenBy(request)
       try {
         const { operation, summary } = await runner.start(requestOf(controller, request), who)
         audit.add({ who, origin, what: 'operation.start', about, details: { ...seen, operation, summary } })
@@ -122,7 +145,7 @@ export function openController(options: ControllerOptions): Controller {
         throw error
       }
     },
-    stillGood: () => true,
+    stillGood: options.stillGood,
     summaries: () =>
       [...lookout.seen.values()].sort((a, b) => a.stack.localeCompare(b.stack)).map((seen) => summarize(seen)),
     summary: (stack) => {

@@ -18,6 +18,8 @@ export type History = {
     readonly before?: string | undefined
   }): readonly OperationEntry[]
   report(operation: string): OperationReport | undefined
+  /** What this controller had begun and never saw the end of. */
+  interrupted(): readonly OperationEntry[]
 }
 
 export function openHistory(
@@ -37,6 +39,10 @@ export function openHistory(
       .filter(({ entry }) => isFinal((JSON.parse(entry) as OperationEntry).outcome))
       .map(({ operation }) => operation),
   )
+
+  const left = (database.prepare('SELECT entry FROM operations').all() as { entry: string }[])
+    .map(({ entry }) => JSON.parse(entry) as OperationEntry)
+    .filter(({ outcome }) => outcome === 'running')
 
   function read(operation: string): { readonly found: Report; readonly view: OperationReport } | undefined {
     const events = eventsOf(lifeboat, operation)
@@ -62,6 +68,8 @@ export function openHistory(
 
   return {
     record,
+    interrupted: () =>
+      left.filter(({ operation }) => lifeboat.store.list().includes(operation) && !ended.has(operation)),
     list({ stack, limit, before }) {
       takeIn()
       // `~` sorts after whatever an id may hold.

@@ -1,5 +1,6 @@
 import type { Controller } from '../controller.ts'
 import type { Handlers } from '../route.ts'
+import { approvalHandlers } from './approvals.ts'
 import { operationHandlers } from './operations.ts'
 import { stateHandlers } from './state.ts'
 import { watchHandlers } from './watch.ts'
@@ -10,6 +11,6 @@ export function allHandlers(controller: Controller): Partial<Handlers> {
     ...stateHandlers(controller),
     ...operationHandlers(controller),
     ...watchHandlers(controller),
-    me: ({ me }) => me,
+    ...approvalHandlers(controller),
   }
 }

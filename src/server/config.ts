@@ -1,0 +1,108 @@
+import { type Document, LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { roles } from '../api/words.ts'
+import { parseDuration_s } from '../lib/duration.ts'
+
+const duration = z.string().transform((text, context) => {
+  const seconds = parseDuration_s(text)
+  if (seconds !== undefined && seconds > 0) return seconds * 1000
+  context.issues.push({ code: 'custom', message: 'needs a duration such as 10m or 7d', input: text })
+  return z.NEVER
+})
+
+const listen = z
+  .string()
+  .regex(/^(\[[0-9a-f:.]+\]|[a-z0-9.-]+):\d{1,5}$/i, 'needs HOST:PORT such as 127.0.0.1:8480 or [::1]:8480')
+  .transform((text) => {
+    const at = text.lastIndexOf(':')
+    return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
+  })
+
+/** What one controller is told about itself; files are relative to the file that names them, and hold one secret each. */
+const ConfigFile = z.strictObject({
+  'lifeboat-controller': z.literal(1),
+  site: z.string().optional(),
+  listen: listen.optional(),
+  address: z.url({ protocol: /^https?$/ }).optional(),
+  tls: z.strictObject({ certificate: z.string(), key: z.string() }).optional(),
+  data: z.string().optional(),
+  stacks: z.string().optional(),
+  log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  'four-eyes': z.boolean().default(false),
+  'proof-older-than': duration.default(7 * 24 * 3_600_000),
+  replications: z.int().min(1).max(64).default(4),
+  oidc: z
+    .strictObject({
+      issuer: z.url({ protocol: /^https?$/ }),
+      'client-id': z.string(),
+      'client-secret': z.strictObject({ file: z.string() }),
+      claim: z.string().default('groups'),
+      roles: z.record(z.string(), z.enum(roles)),
+    })
+    .optional(),
+  alarms: z
+    .strictObject({
+      repeat: duration.default(4 * 3_600_000),
+      mail: z
+        .strictObject({
+          server: z.string(),
+          port: z.int().min(1).max(65535).default(587),
+          tls: z.enum(['starttls', 'direct', 'none']).default('starttls'),
+          user: z.string().optional(),
+          password: z.strictObject({ file: z.string() }).optional(),
+          from: z.string(),
+          to: z.array(z.string()).min(1),
+        })
+        .optional(),
+      webhooks: z
+        .array(
+          z.strictObject({
+            url: z.url({ protocol: /^https?$/ }),
+            form: z.enum(['json', 'slack']).default('json'),
+            secret: z.strictObject({ file: z.string() }).optional(),
+          }),
+        )
+        .default([]),
+    })
+    .prefault({}),
+})
+
+export type Config = z.output<typeof ConfigFile>
+
+/** What holds where there is no file. */
+export const defaults: Config = ConfigFile.parse({ 'lifeboat-controller': 1 })
+
+/** The file as it is written, or every problem with its place. */
+export function parseConfig(
+  text: string,
+  file: string,
+): { readonly config: Config | undefined; readonly problems: readonly string[] } {
+  const lines = new LineCounter()
+  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${line}:${col}`
+  }
+  if (doc.errors.length > 0)
+    return {
+      config: undefined,
+      problems: doc.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]}`),
+    }
+  const parsed = ConfigFile.safeParse(doc.toJS({ maxAliasCount: 10 }))
+  if (parsed.success) return { config: parsed.data, problems: [] }
+  const problems = parsed.error.issues.map((issue) => {
+    const path = issue.path.map(String)
+    return `${at(placeOf(doc, path))}: ${path.join('.')}${path.length === 0 ? '' : ': '}${issue.message}`
+  })
+  return { config: undefined, problems }
+}
+
+/** Where a value is, or what it is missing in. */
+function placeOf(doc: Document, path: readonly string[]): number {
+  for (let length = path.length; length >= 0; length--) {
+    const node = length === 0 ? doc.contents : doc.getIn(path.slice(0, length), true)
+    const range = (node as { readonly range?: readonly number[] } | null | undefined)?.range
+    if (range?.[0] !== undefined) return range[0]
+  }
+  return 0
+}
