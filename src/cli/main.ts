@@ -22,6 +22,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   history: async () => (await import('./history.ts')).historyCommand(),
   resume: async () => (await import('./resume.ts')).resumeCommand(),
   abort: async () => (await import('./abort.ts')).abortCommand(),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  audit: async () => (await import('./audit.ts')).auditCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
 }
 
@@ -54,6 +56,7 @@ const atSites = [
   'points',
   'resume',
   'abort',
+  'serve',
 ]
 
 const named = process.argv.slice(2).find((argument) => commands[argument] !== undefined)

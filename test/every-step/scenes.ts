@@ -101,7 +101,7 @@ async function lostAndBack(...more: readonly Request[]): Promise<Rig> {
 }
 
 /** With guests at the standby that answer what a drill asks them. */
-async function bubbly(...requests: readonly Request[]): Promise<Rig> {
+export async function bubbly(...requests: readonly Request[]): Promise<Rig> {
   const on = await after(...requests)
   on.world.site('west').onExec(goodBubble)
   return on
