@@ -133,9 +133,27 @@ function balancers({ services }: Draft): LoadBalancer[] {
     name: `s${index}`,
     listen: { segment: listen, port: 8000 + index },
     mode: 'tcp' as const,
-    tls: undefined,
-    pool: { machine: pool, port: 9000 },
-    check: { by: 'tcp' as const },
+    tls: [],
+    routes: [],
+    target: {
+      do: 'pass' as const,
+      pool: {
+        machine: pool,
+        port: 9000,
+        backups: [],
+        balance: 'least-connections' as const,
+        sticky: undefined,
+        check: { by: 'tcp' as const },
+      },
+    },
+    limits: {
+      connections: undefined,
+      connections_per_client: undefined,
+      connections_per_server: undefined,
+      requests_per_client: undefined,
+    },
+    headers: { request: { set: [], remove: [] }, response: { set: [], remove: [] } },
+    raw: { frontend: [], backend: [] },
   }))
   return [0, 1]
     .map((which) => ({ name: `lb${which}`, services: all.filter((_, index) => index % 2 === which) }))

@@ -1,8 +1,9 @@
 import { Command } from 'commander'
 import { compile } from '../compile/compile.ts'
 import type { Compiled, Flow } from '../compile/compiled.ts'
+import { type Raw, rawOf } from '../compile/raw.ts'
 import type { Stack } from '../stack/stack.ts'
-import { counted, paint, printJson, printProblems, readStackFile, table } from './common.ts'
+import { counted, paint, printJson, printProblems, rawTable, readStackFile, table } from './common.ts'
 import { exit } from './exit-codes.ts'
 import { type Reach, reachOf } from './reach.ts'
 
@@ -21,7 +22,7 @@ export function checkCommand(): Command {
       }
       const compiled = compile(stack)
       if (json) {
-        printJson({ problems, ...checked(compiled) })
+        printJson({ problems, ...checked(stack, compiled) })
         return
       }
       printProblems(problems, false)
@@ -34,10 +35,12 @@ type Checked = {
   readonly segments: Compiled['segments']
   readonly addresses: readonly { readonly instance: string; readonly segment: string; readonly address: string }[]
   readonly flows: readonly Flow[]
+  readonly raw: readonly Raw[]
 }
 
-function checked(compiled: Compiled): Checked {
-  return { stack: compiled.stack, segments: compiled.segments, addresses: addressesOf(compiled), flows: compiled.flows }
+function checked(stack: Stack, compiled: Compiled): Checked {
+  const { segments, flows } = compiled
+  return { stack: compiled.stack, segments, addresses: addressesOf(compiled), flows, raw: rawOf(stack) }
 }
 
 function checkText(stack: Stack, compiled: Compiled): string {
@@ -64,6 +67,7 @@ function checkText(stack: Stack, compiled: Compiled): string {
       addressesOf(compiled).map(({ instance, segment, address }) => [instance, segment, address]),
     ),
     table(['FROM', 'MAY REACH', 'AT', 'THROUGH', 'BECAUSE'], reach.map(reachRow)),
+    rawTable(rawOf(stack)),
     'Machines of one segment reach each other freely. Everything else is denied.\n',
   ]
     .filter((part) => part !== '')

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { styleText } from 'node:util'
 import stringWidth from 'string-width'
+import type { Raw } from '../compile/raw.ts'
 import { sha256 } from '../lib/digest.ts'
 import { parseStack } from '../stack/parse.ts'
 import { formatProblem, type Problem } from '../stack/problem.ts'
@@ -74,6 +75,14 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
       .join('  ')
       .trimEnd()
   return `${[paint('dim', line(heading)), ...rows.map(line)].join('\n')}\n`
+}
+
+/** What nobody checks is shown wherever the stack is. */
+export function rawTable(raw: readonly Raw[]): string {
+  const rows = raw.flatMap(({ balancer, service, part, lines }) =>
+    lines.map((line, index) => (index === 0 ? [service, balancer, part, line] : ['', '', '', line])),
+  )
+  return table(['RAW IN', 'OF', 'PART', 'LINE, NOT CHECKED BY ANYBODY'], rows)
 }
 
 /** Colour only where a person looks at it: on a terminal, and without NO_COLOR. */

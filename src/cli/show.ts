@@ -5,8 +5,9 @@ import type { Compiled } from '../compile/compiled.ts'
 import { digestOf, digestOfStack } from '../compile/digest-of.ts'
 import { layOut } from '../compile/layout.ts'
 import { type NamedAddress, namesOf } from '../compile/names.ts'
+import { type Raw, rawOf } from '../compile/raw.ts'
 import type { Stack } from '../stack/stack.ts'
-import { printJson, printProblems, readStackFile, secretDigests, table } from './common.ts'
+import { printJson, printProblems, rawTable, readStackFile, secretDigests, table } from './common.ts'
 import { exit } from './exit-codes.ts'
 
 export function showCommand(): Command {
@@ -45,6 +46,7 @@ type Shown = {
   readonly names: readonly NamedAddress[]
   readonly ingress: Stack['ingress']
   readonly protect: Stack['protect']
+  readonly raw: readonly Raw[]
 }
 
 function showStack(stack: Stack, secrets: Readonly<Record<string, string>>): Shown {
@@ -63,6 +65,7 @@ function showStack(stack: Stack, secrets: Readonly<Record<string, string>>): Sho
     names: namesOf(layOut(stack, appliancesOf(stack), undefined)),
     ingress: stack.ingress,
     protect: stack.protect,
+    raw: rawOf(stack),
   }
 }
 
@@ -101,6 +104,7 @@ function showText(shown: Shown): string {
       ['INGRESS', 'LEADS TO', 'BY', 'TTL'],
       shown.ingress.map(({ name, to, by, ttl_s }) => [name, to, by, `${ttl_s} s`]),
     ),
+    rawTable(shown.raw),
   ]
     .filter((part) => part !== '')
     .join('\n')

@@ -1,4 +1,5 @@
 import type { Firewall, LoadBalancer, Nat, Stack } from '../stack/stack.ts'
+import { membersOf, poolsOf } from './pools.ts'
 
 /** An appliance with the segments in which it has a leg. */
 export type PlacedAppliance = { readonly name: string; readonly segments: readonly string[] } & (
@@ -41,7 +42,10 @@ export function byName<T extends { readonly name: string }>(list: readonly T[]):
 /** Where it listens and where its pools are. */
 function balancerSegments(stack: Stack, balancer: LoadBalancer): string[] {
   const listening = balancer.services.map((service) => service.listen.segment)
-  const pools = balancer.services.map((service) => groupOf(stack, service.pool.machine).segment)
+  const pools = balancer.services
+    .flatMap(poolsOf)
+    .flatMap(({ pool }) => membersOf(pool))
+    .map(({ machine }) => groupOf(stack, machine).segment)
   return [...new Set([...listening, ...pools])].sort()
 }
 

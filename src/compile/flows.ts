@@ -1,9 +1,10 @@
 import type { MachineGroup } from '../stack/stack.ts'
-import { byName, groupOf, type PlacedAppliance } from './appliances.ts'
+import { byName, type PlacedAppliance } from './appliances.ts'
 import type { Exception, Flow } from './compiled.ts'
 import { denials } from './denials.ts'
 import { anchoredBy, type Layout, outerLeg, segmentOf } from './layout.ts'
 import { type Passage, passagesOf } from './passages.ts'
+import { servedBy } from './pools.ts'
 
 /** Everything that the appliances let pass or answer, appliance by appliance. */
 export function flowsOf(layout: Layout): readonly Flow[] {
@@ -20,18 +21,13 @@ function roleFlows(layout: Layout, appliance: PlacedAppliance): Flow[] {
       return firewallFlows(appliance.name, passagesOf(layout, appliance.firewall))
     case 'load-balancer':
       return byName(appliance.load_balancer.services).flatMap((service) => {
-        const pool = groupOf(layout.stack, service.pool.machine)
         const from = segmentOf(layout, service.listen.segment).prefix_text
         const why = `${service.listen.segment} uses ${service.name}`
         return [
           tcp(appliance.name, from, `service:${service.name}`, service.listen.port, why),
-          ...pool.instances.map((machine) =>
-            tcp(
-              appliance.name,
-              appliance.name,
-              machine,
-              service.pool.port,
-              `${service.name} is served by ${pool.name}`,
+          ...servedBy(layout, service).flatMap(({ group, port }) =>
+            group.instances.map((machine) =>
+              tcp(appliance.name, appliance.name, machine, port, `${service.name} is served by ${group.name}`),
             ),
           ),
         ]

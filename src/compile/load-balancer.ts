@@ -1,17 +1,19 @@
 import type { LoadBalancer } from '../stack/stack.ts'
 import { comesRouted, inputRules, outputRules, spoofRules } from './appliance-rules.ts'
-import { byName, groupOf, type PlacedAppliance } from './appliances.ts'
+import { byName, type PlacedAppliance } from './appliances.ts'
 import type { CompiledAppliance } from './compiled.ts'
-import { haproxyConf, SECRETS } from './haproxy.ts'
+import { haproxyConf } from './haproxy.ts'
+import { SECRETS } from './haproxy-words.ts'
 import { addressIn, type Layout, segmentOf } from './layout.ts'
 import { addressList, interfaceIs, nftablesFile, rule } from './nftables.ts'
+import { servedBy } from './pools.ts'
 
 /** The load balancer ties segments together and routes nothing. */
 export function compileLoadBalancer(
   layout: Layout,
   balancer: LoadBalancer,
 ): Pick<CompiledAppliance, 'files' | 'secrets'> {
-  const secrets = [...new Set(balancer.services.flatMap(({ tls }) => tls ?? []))].sort()
+  const secrets = [...new Set(balancer.services.flatMap(({ tls }) => tls))].sort()
   return {
     files: [
       { path: '/etc/haproxy/haproxy.cfg', text: haproxyConf(layout, balancer) },
@@ -70,11 +72,12 @@ function listening(layout: Layout, appliance: PlacedAppliance, balancer: LoadBal
 }
 
 function pools(layout: Layout, balancer: LoadBalancer): string[] {
-  return byName(balancer.services).flatMap(({ name, pool }) => {
-    const { instances, segment } = groupOf(layout.stack, pool.machine)
-    if (instances.length === 0) return []
-    const to = addressList(instances.map((instance) => layout.addresses.of(instance, segment)))
-    const leg = interfaceIs('oifname', segmentOf(layout, segment).interface)
-    return [rule([leg, `ip daddr ${to} tcp dport ${pool.port}`], 'accept', `${name} is served by ${pool.machine}`)]
-  })
+  return byName(balancer.services).flatMap((service) =>
+    servedBy(layout, service).flatMap(({ group: { name, instances, segment }, port }) => {
+      if (instances.length === 0) return []
+      const to = addressList(instances.map((instance) => layout.addresses.of(instance, segment)))
+      const leg = interfaceIs('oifname', segmentOf(layout, segment).interface)
+      return [rule([leg, `ip daddr ${to} tcp dport ${port}`], 'accept', `${service.name} is served by ${name}`)]
+    }),
+  )
 }

@@ -19,6 +19,17 @@ export function isPostgresPrimary(): readonly string[] {
   ]
 }
 
+/** A check that any server passes which takes connections, primary or not. */
+export function letsIn(): readonly string[] {
+  return [
+    '  option tcp-check',
+    '  tcp-check connect',
+    `  tcp-check send-binary ${startup()} comment "log in as ${USER}"`,
+    `  tcp-check expect binary ${READY_IDLE} comment "ready for a query"`,
+    `  tcp-check send-binary ${message('X', '')} comment "good bye"`,
+  ]
+}
+
 /** With the question goes the good bye: a standby then closes after its `t`, and the check fails without waiting. */
 function question(): string {
   return `${message('Q', `${hex('select pg_is_in_recovery()')}00`)}${message('X', '')}`

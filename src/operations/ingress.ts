@@ -125,7 +125,9 @@ export function outsideLegs(
 export function firewallOf(firewalls: readonly Firewall[], service: string): Firewall | undefined {
   return (
     firewalls.find((firewall) =>
-      firewall.rules.some((rule) => rule.to.some((end) => end.kind === 'balanced' && end.service === service)),
+      firewall.rules.some(
+        (rule) => rule.verdict === 'allow' && rule.to.some((end) => end.kind === 'balanced' && end.service === service),
+      ),
     ) ?? firewalls[0]
   )
 }

@@ -1,3 +1,4 @@
+import { rawOf, rawWords } from '../compile/raw.ts'
 import { formatBytes } from '../lib/duration.ts'
 import type { Finding } from '../plan/plan.ts'
 import { imageOf } from './objects.ts'
@@ -72,6 +73,14 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       level: 'warning',
       what: `pool ${pool.name} at ${site.name} is nearly full: ${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} left`,
       hint: 'a full pool ends cycles without a point and launches; keep fewer points (protect.keep), or make it larger',
+      needs: undefined,
+    })
+  }
+  for (const raw of rawOf(situation.stack)) {
+    found.push({
+      level: 'note',
+      what: rawWords(raw),
+      hint: 'nobody checks what raw lines do: what is said of the stack may not hold for them',
       needs: undefined,
     })
   }

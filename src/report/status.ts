@@ -95,7 +95,7 @@ function notReady(situation: Situation, view: SiteView): readonly string[] {
     )
     .map(({ instance }) => instance.name)
   return [
-    ...lacks(situation, view).map((finding) => finding.what),
+    ...lacks(situation, view).flatMap((finding) => (finding.level === 'note' ? [] : [finding.what])),
     ...(missing.length === 0 ? [] : [`not prepared as the stack file says: ${missing.join(', ')}`]),
     ...(view.answer?.observed.claim?.claim.points.length === 0 ? ['no complete point'] : []),
   ]

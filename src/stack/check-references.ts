@@ -1,7 +1,7 @@
 import { suggest } from './nearest.ts'
 import { clip } from './problems-of-schema.ts'
 import type { Path } from './source.ts'
-import type { Kind, Report, View } from './view.ts'
+import { type Kind, poolsOf, type Report, type View } from './view.ts'
 
 const WORDS: Readonly<Record<Kind, { a: string; one: string; many: string }>> = {
   segment: { a: 'a segment', one: 'segment', many: 'segments' },
@@ -46,14 +46,14 @@ export function checkReferences(view: View, report: Report): boolean {
       referAll('segment', nat.inside, [...at, 'nat', 'inside'])
       referAll('central', nat.reaches, [...at, 'nat', 'reaches'])
     }
-    for (const [service, { listen, pool, tls: secret }] of Object.entries(balancer?.services ?? {})) {
-      const here = [...at, 'load-balancer', 'services', service]
-      refer('segment', listen.segment, [...here, 'listen'])
-      refer('machine', pool.machine, [...here, 'pool'])
-      if (secret !== undefined) {
-        tls.add(secret)
-        refer('secret', secret, [...here, 'tls'])
-      }
+    for (const [name, service] of Object.entries(balancer?.services ?? {})) {
+      const here = [...at, 'load-balancer', 'services', name]
+      refer('segment', service.listen.segment, [...here, 'listen'])
+      for (const { pool, at: spot } of poolsOf(service)) refer('machine', pool.machine, [...here, ...spot])
+      const secrets = service.tls ?? []
+      if (secrets.length === 1) refer('secret', secrets[0] ?? '', [...here, 'tls'])
+      else referAll('secret', secrets, [...here, 'tls'])
+      for (const secret of secrets) tls.add(secret)
     }
   }
   for (const [name, { to }] of Object.entries(view.file.ingress)) refer('balanced', to, ['ingress', name, 'to'])

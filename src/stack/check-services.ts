@@ -1,7 +1,8 @@
+import { checkBalanced } from './check-balanced.ts'
 import { suggest } from './nearest.ts'
 import { clip } from './problems-of-schema.ts'
 import type { Path } from './source.ts'
-import { own, type Report, type View } from './view.ts'
+import { own, poolsOf, type Report, type View } from './view.ts'
 
 /** Services of load balancers and central services; and that what is stateful is protected. */
 export function checkServices(view: View, report: Report): void {
@@ -44,7 +45,8 @@ function checkBalancer(view: View, at: Path, services: Balanced, report: Report)
   const listening = new Map<string, string>()
   if (Object.keys(services).length === 0)
     report('error', at, 'a load balancer without services', 'such as public: { listen: front:443, pool: web:80 }')
-  for (const [name, { listen, pool }] of Object.entries(services)) {
+  for (const [name, service] of Object.entries(services)) {
+    const { listen } = service
     const place = `${listen.segment}:${listen.port}`
     const other = listening.get(place)
     if (other !== undefined) {
@@ -55,10 +57,12 @@ function checkBalancer(view: View, at: Path, services: Balanced, report: Report)
         'choose another port or segment for one of them',
       )
     } else listening.set(place, name)
-    if (own(view.file.machines, pool.machine)?.count === 0) {
+    checkBalanced(name, service, [...at, name], report)
+    for (const { pool, at: spot } of poolsOf(service)) {
+      if (own(view.file.machines, pool.machine)?.count !== 0) continue
       report(
         'error',
-        [...at, name, 'pool'],
+        [...at, name, ...spot],
         `the pool of "${clip(name)}" has no machines: count of "${clip(pool.machine)}" is 0`,
         'raise the count',
       )

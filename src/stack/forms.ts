@@ -1,5 +1,5 @@
 import { parseDuration_s } from '../lib/duration.ts'
-import type { BalancerCheck, Check, IcmpType, Limit, PortRange, Probe } from './stack.ts'
+import type { BalancerCheck, Check, IcmpType, Limit, PortRange, Probe, Redirect } from './stack.ts'
 
 /**
  * The short forms of the language: each is one pattern, a noun, an example, and how the matched text becomes a value.
@@ -78,12 +78,39 @@ export const pool: Form<{ readonly machine: string; readonly port: number }> = {
 export const balancerCheck: Form<BalancerCheck> = {
   noun: 'a health check',
   example: 'GET /healthz',
-  pattern: /^((GET|HEAD) \/\S*|tcp|postgres-primary)$/,
+  pattern: /^((GET|HEAD) \/\S*( is [1-5]\d\d(-[1-5]\d\d)?)?|tcp|postgres(-primary)?|mysql|redis(-primary)?|ldap)$/,
   parse: (text) => {
-    if (text === 'tcp' || text === 'postgres-primary') return { by: text }
-    const [method = '', path = ''] = text.split(' ')
-    return { by: 'http', method: method as 'GET' | 'HEAD', path }
+    if (!text.includes(' ')) return { by: text as Exclude<BalancerCheck['by'], 'http'> }
+    const [method = '', path = '', , status = '200-399'] = text.split(' ')
+    return { by: 'http', method: method as 'GET' | 'HEAD', path, status }
   },
+}
+
+/** With a name of the cookie, where an application has its own that is called as ours would be. */
+export const sticky: Form<{ readonly cookie: string | undefined }> = {
+  noun: 'a way to stay with one server',
+  example: 'cookie',
+  pattern: /^cookie( [A-Za-z0-9_-]{1,40})?$/,
+  parse: (text) => ({ cookie: text.split(' ')[1] }),
+}
+
+/** To a URL that ends with its host the path is kept. */
+export const redirect: Form<Redirect> = {
+  noun: 'a redirect',
+  example: 'https, or https://www.example.com',
+  pattern: /^(https|https?:\/\/[^\s"'\\]+)$/,
+  parse: (text) => {
+    if (text === 'https') return { to: 'https' }
+    if (!URL.canParse(text)) return undefined
+    return /^https?:\/\/[^/]+\/?$/.test(text) ? { to: 'host', url: text.replace(/\/$/, '') } : { to: 'url', url: text }
+  },
+}
+
+export const rate: Form<Omit<Limit, 'each_client'>> = {
+  noun: 'a rate',
+  example: '20/s',
+  pattern: /^\d{1,6}\/[smh]$/,
+  parse: (text) => limit.parse(text),
 }
 
 /** What a rule is about: `ports` absent means all of them, `icmp` absent all types of it. */

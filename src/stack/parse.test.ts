@@ -25,7 +25,7 @@ test('the reference stack has no problems, and its defaults are filled in', () =
     to: [{ kind: 'balanced', service: 'public' }],
     words: 'allow tcp/443 from anyone to public',
   })
-  expect(stack?.load_balancers[0]?.services[2]?.check).toEqual({ by: 'postgres-primary' })
+  expect(stack?.load_balancers[0]?.services[2]?.target).toMatchObject({ pool: { check: { by: 'postgres-primary' } } })
   expect(stack?.protect?.keep).toEqual({ last: 24, hourly: 0, daily: 0 })
   expect(stack?.ingress).toEqual([{ name: 'shop.example.com', to: 'public', by: 'dns', ttl_s: 30 }])
 })

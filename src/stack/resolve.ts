@@ -1,3 +1,4 @@
+import { balanced } from './balanced.ts'
 import { carriedBy, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
 import type { BalancedService, End, MachineGroup, Rule, Stack } from './stack.ts'
@@ -116,12 +117,5 @@ function rules(view: View, rule: RuleFile, number: number): readonly Rule[] {
 const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const
 
 function services(balancer: NonNullable<ApplianceFile['load-balancer']>): readonly BalancedService[] {
-  return Object.entries(balancer.services).map(([name, service]) => ({
-    name,
-    listen: service.listen,
-    mode: service.mode,
-    tls: service.tls,
-    pool: service.pool,
-    check: service.check,
-  }))
+  return Object.entries(balancer.services).map(([name, service]) => balanced(name, service))
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { Form } from './forms.ts'
 import * as forms from './forms.ts'
+import { BalancedService } from './schema-balancer.ts'
+import { count, fields, form, list, names, oneOrMore, port, text } from './schema-parts.ts'
 
 /**
  * The stack file as it is written. Names and references are judged later (`validate.ts`), where all of the file is
@@ -46,16 +47,6 @@ const Rule = fields({
   ),
   limit: form(forms.limit).optional().describe('New connections beyond it are dropped: `100/s`, `20/m per client`.'),
   log: z.boolean().default(false).describe("New connections are written to the firewall's log."),
-})
-
-const BalancedService = fields({
-  listen: form(forms.listen).describe('`SEGMENT:PORT` where the load balancer listens.'),
-  pool: form(forms.pool).describe('`MACHINE:PORT` that it passes connections to.'),
-  mode: z.enum(['http', 'tcp']).default('http').describe('What it understands of what it passes on.'),
-  tls: text('a secret', 'shop-tls').optional().describe('Secret that holds certificate and key.'),
-  check: form(forms.balancerCheck)
-    .default({ by: 'tcp' })
-    .describe('`GET /PATH`, `HEAD /PATH`, `tcp` or `postgres-primary`.'),
 })
 
 const inside = () => list(text('a segment', 'front')).min(1).describe('Segments that it has a leg in.')
@@ -140,49 +131,3 @@ export const StackFile = fields({
 export type StackFile = z.infer<typeof StackFile>
 export type RuleFile = z.infer<typeof Rule>
 export type ApplianceFile = StackFile['appliances'][string]
-
-/** A map with these keys and no others; the message for another key lists them. */
-function fields<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  const known = Object.keys(shape).join(' ')
-  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : undefined) })
-}
-
-/** A map from names that the writer chose. */
-function names<T extends z.ZodType>(value: T) {
-  return z.record(z.string(), value)
-}
-
-function list<T extends z.ZodType>(item: T) {
-  return z.array(item)
-}
-
-/** One, or a list of at least one: always a list after parsing. */
-function oneOrMore<T extends z.ZodType>(item: T) {
-  return z.union([item, z.array(item).min(1)]).transform((value) => [value].flat() as z.output<T>[])
-}
-
-function text(noun: string, example: string) {
-  return z.string({ error: `${noun}\nsuch as ${example}` }).min(1, { error: `${noun}\nsuch as ${example}` })
-}
-
-function port() {
-  return z.int().min(1).max(65535)
-}
-
-function count(smallest: number, fallback: number) {
-  return z.int().min(smallest).default(fallback)
-}
-
-function form<T>(of: Form<T>) {
-  const error = `${of.noun}\nsuch as ${of.example}`
-  return z
-    .string({ error })
-    .regex(of.pattern, { error })
-    .meta({ examples: [of.example] })
-    .transform((value, context): T => {
-      const parsed = of.parse(value)
-      if (parsed !== undefined) return parsed
-      context.issues.push({ code: 'custom', message: `${error}; is a number out of range?`, input: value })
-      return z.NEVER
-    })
-}

@@ -101,17 +101,68 @@ export type BalancedService = {
   readonly name: string
   readonly listen: { readonly segment: string; readonly port: number }
   readonly mode: 'http' | 'tcp'
-  /** Name of the secret that holds certificate and key. */
-  readonly tls: string | undefined
-  readonly pool: { readonly machine: string; readonly port: number }
+  /** Names of the secrets that hold certificate and key. The first is for clients that ask for no name, or another one. */
+  readonly tls: readonly string[]
+  /** The first that matches; requests that none matches go to `target`. */
+  readonly routes: readonly Route[]
+  readonly target: Target
+  readonly limits: {
+    readonly connections: number | undefined
+    readonly connections_per_client: number | undefined
+    readonly connections_per_server: number | undefined
+    readonly requests_per_client: Omit<Limit, 'each_client'> | undefined
+  }
+  readonly headers: { readonly request: HeaderRules; readonly response: HeaderRules }
+  /** Lines of the load balancer's own language, for its frontend and for the backend of `target`. */
+  readonly raw: { readonly frontend: readonly string[]; readonly backend: readonly string[] }
+}
+
+/** A request is for it where it is for one of the hosts, and for one of the paths or something below it; an empty list is any. */
+export type Route = {
+  /** In lower case; `*.example.com` is everything below example.com. */
+  readonly hosts: readonly string[]
+  readonly paths: readonly string[]
+  readonly target: Target
+}
+
+export type Target =
+  | { readonly do: 'pass'; readonly pool: Pool }
+  | { readonly do: 'redirect'; readonly redirect: Redirect }
+
+export type Pool = {
+  readonly machine: string
+  readonly port: number
+  /** Used while nobody of the pool is good. */
+  readonly backups: readonly { readonly machine: string; readonly port: number }[]
+  readonly balance: 'round-robin' | 'least-connections' | 'source' | 'first'
+  /** Name of the cookie by which a client stays with its server; one is found where it is empty. */
+  readonly sticky: { readonly cookie: string | undefined } | undefined
   readonly check: BalancerCheck
 }
 
+/** `host`: the path of the request is kept. */
+export type Redirect =
+  | { readonly to: 'https' }
+  | { readonly to: 'host'; readonly url: string }
+  | { readonly to: 'url'; readonly url: string }
+
+export type HeaderRules = {
+  readonly set: readonly { readonly name: string; readonly value: string }[]
+  readonly remove: readonly string[]
+}
+
 export type BalancerCheck =
-  | { readonly by: 'http'; readonly method: 'GET' | 'HEAD'; readonly path: string }
+  /** `status`: one, or a range. */
+  | { readonly by: 'http'; readonly method: 'GET' | 'HEAD'; readonly path: string; readonly status: string }
   | { readonly by: 'tcp' }
-  /** Passes only where `pg_is_in_recovery()` is false. */
-  | { readonly by: 'postgres-primary' }
+  /** Lets our user in; `-primary` passes only where `pg_is_in_recovery()` is false. */
+  | { readonly by: 'postgres' | 'postgres-primary' }
+  /** Lets our user in. */
+  | { readonly by: 'mysql' }
+  /** Answers a ping; `-primary` says that it is the master. */
+  | { readonly by: 'redis' | 'redis-primary' }
+  /** Takes an anonymous bind. */
+  | { readonly by: 'ldap' }
 
 export type Nat = {
   readonly name: string

@@ -81,12 +81,31 @@ export function legsOf(view: View, name: string): readonly string[] {
   const appliance = own(view.file.appliances, name)
   if (appliance === undefined) return []
   const legs = [...(appliance.firewall?.inside ?? []), ...(appliance.nat?.inside ?? [])]
-  for (const { listen, pool } of Object.values(appliance['load-balancer']?.services ?? {})) {
-    legs.push(listen.segment)
-    const machine = own(view.file.machines, pool.machine)
-    if (machine !== undefined) legs.push(machine.segment)
+  for (const service of Object.values(appliance['load-balancer']?.services ?? {})) {
+    legs.push(service.listen.segment)
+    for (const { pool } of poolsOf(service)) {
+      const machine = own(view.file.machines, pool.machine)
+      if (machine !== undefined) legs.push(machine.segment)
+    }
   }
   return [...new Set(legs)]
+}
+
+/** Every pool and backup that a service names, with the place below the service where it does. */
+export function poolsOf(service: Balanced['service']): readonly PlacedPool[] {
+  const own = poolsIn(service, [])
+  return [...own, ...service.routes.flatMap((route, index) => poolsIn(route, ['routes', index]))]
+}
+
+export type PlacedPool = {
+  readonly pool: { readonly machine: string; readonly port: number }
+  readonly at: Path
+  readonly backup: boolean
+}
+
+function poolsIn({ pool, backup = [] }: Pick<Balanced['service'], 'pool' | 'backup'>, at: Path): PlacedPool[] {
+  const first = pool === undefined ? [] : [{ pool, at: [...at, 'pool'], backup: false }]
+  return [...first, ...backup.map((each, index) => ({ pool: each, at: [...at, 'backup', index], backup: true }))]
 }
 
 /** An entry by a name from the file, which may well be `constructor`. */
