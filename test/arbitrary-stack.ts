@@ -31,7 +31,15 @@ const NAMES = ['web', 'app', 'data', 'front', 'back'] as const
 const GROUPS = ['red', 'blue', 'green', 'black', 'white'] as const
 const CENTRAL = ['ldap', 'ntp', 'sql']
 /** Outside and inside, and one within another. */
-const GROUP = ['203.0.113.0/25', '203.0.113.7/32', '10.2.32.0/23', '198.18.0.0/16']
+const GROUP = [
+  '203.0.113.0/25',
+  '203.0.113.7/32',
+  '10.2.32.0/23',
+  '198.18.0.0/16',
+  '2001:db8:9:8000::/49',
+  'fd00:2::/112',
+]
+const PREFIXES6 = ['2001:db8:9::/48', '2001:db8:9:8000::/49', 'fd00:1::/112', 'fd00::/16']
 const PORTS = { ldap: ['tcp', 389], ntp: ['udp', 123], sql: ['tcp', 5432] } as const
 
 type Draft = {
@@ -51,7 +59,11 @@ type DraftRule = {
 } & Pick<Rule, 'verdict' | 'at' | 'log' | 'limit'>
 
 function arbitrarySegment(name: string, index: number): fc.Arbitrary<Segment> {
-  return fc.constantFrom(20, 24, 25, 26, 27).map((bits) => ({ name, prefix: `10.${index + 1}.32.0/${bits}` }))
+  return fc.tuple(fc.constantFrom(20, 24, 25, 26, 27), fc.constantFrom(true, true, false)).map(([bits, dual]) => ({
+    name,
+    prefix: `10.${index + 1}.32.0/${bits}`,
+    ...(dual ? { prefix6: `fd00:${index + 1}::/64` } : {}),
+  }))
 }
 
 function arbitraryGroup(
@@ -85,7 +97,7 @@ function arbitraryInside(segments: readonly string[]): fc.Arbitrary<string[]> {
 /** Ends are drawn as words; `s0` to `s3` are balanced services, dropped where there are not so many. */
 function arbitraryRule(segments: readonly string[], groups: readonly string[]): fc.Arbitrary<DraftRule> {
   // The last is where a drill puts its client.
-  const prefixes = ['203.0.113.0/24', '203.0.113.128/25', '10.1.32.0/28', '10.0.0.0/8', '198.18.0.0/23']
+  const prefixes = ['203.0.113.0/24', '203.0.113.128/25', '10.1.32.0/28', '10.0.0.0/8', ...PREFIXES6, '198.18.0.0/23']
   const words = fc.constantFrom('anyone', 'group', ...prefixes, ...segments, ...groups)
   const targets = fc.oneof(words, fc.constantFrom('s0', 's1', 's2', 's3'))
   return fc.record({

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { compile } from '../src/compile/compile.ts'
 import type { Compiled } from '../src/compile/compiled.ts'
 import { address, contains, prefix } from '../src/lib/ip.ts'
+import { address6, contains6, prefix6 } from '../src/lib/ip6.ts'
 import type { Stack } from '../src/stack/stack.ts'
 import { arbitraryStack, CENTRAL_ADDRESSES } from './arbitrary-stack.ts'
 import { arbitraryPackets, hostOf, judge, rulesetOf } from './expected-packets.ts'
@@ -26,6 +27,14 @@ describe('every stack', () => {
           const whole = prefix(compiled.segments.find(({ name }) => name === entry.segment)?.prefix ?? '')
           const value = address(entry.address)
           expect(contains(whole, value) && value !== whole.network && contains(whole, value + 1)).toBe(true)
+        }
+        const ends = legs.flatMap((leg) => (leg.to === 'segment' ? [leg] : []))
+        const used6 = ends.flatMap(({ address6 }) => address6 ?? [])
+        expect(new Set(used6).size).toBe(used6.length)
+        for (const leg of ends) {
+          const own = stack.segments.find(({ name }) => name === leg.segment)?.prefix6
+          expect(leg.address6 !== undefined).toBe(own !== undefined)
+          if (own !== undefined) expect(contains6(prefix6(own), address6(leg.address6 ?? ''))).toBe(true)
         }
       }),
     )
@@ -76,6 +85,7 @@ describe('every stack', () => {
 describe('the rendered rules, judged by an independent reading of both', () => {
   test('allow what the stack allows, to where it says, and drop everything else', () => {
     const seen = { received: 0, forwarded: 0, dropped: 0 }
+    const seen6 = { received: 0, forwarded: 0, dropped: 0 }
     fc.assert(
       fc.property(arbitraryStack, fc.nat(), (stack, seed) => {
         const compiled = compile(stack, FACTS)
@@ -89,6 +99,7 @@ describe('the rendered rules, judged by an independent reading of both', () => {
             const got = decide(packet, host)
             const want = judge(stack, compiled, appliance, packet)
             seen[got.verdict] += 1
+            if (packet.src.includes(':')) seen6[got.verdict] += 1
             expect({ packet, by: appliance.name, ...bare(got) }).toEqual({ packet, by: appliance.name, ...want })
           }
         }
@@ -97,6 +108,7 @@ describe('the rendered rules, judged by an independent reading of both', () => {
     )
     // Most packets are dropped; without those that are not, this would prove nothing.
     expect(Math.min(...Object.values(seen))).toBeGreaterThan(500)
+    expect(Math.min(...Object.values(seen6))).toBeGreaterThan(5)
   })
 })
 

@@ -19,6 +19,7 @@ export type Want =
     }
 
 export const OUTSIDE_ADDRESS = '198.51.100.7'
+export const OUTSIDE_ADDRESS6 = '2001:db8:ffff::7'
 const DROPPED = { verdict: 'dropped' } as const
 
 export function judge(stack: Stack, compiled: Compiled, box: CompiledAppliance, packet: Packet): Want {
@@ -37,9 +38,9 @@ export function judge(stack: Stack, compiled: Compiled, box: CompiledAppliance, 
 function judgeOwn(compiled: Compiled, box: CompiledAppliance, packet: Packet): Want | undefined {
   const segment = compiled.segments.find(({ name }) => name === packet.iif)
   if (segment === undefined) return undefined
-  const to_leg = packet.dst === legAddress(compiled, box.name, segment.name)
+  const to_leg = packet.dst === legAddress(compiled, box.name, segment.name, is6(packet.dst))
   const anchored = segment.anchor === box.name
-  const near = inPrefix(packet.src, segment.prefix)
+  const near = inSegment(packet.src, segment.prefix, segment.ipv6?.prefix)
   const dns = packet.dport === 53 && packet.protocol !== 'icmp'
   if (to_leg && near && (packet.protocol === 'icmp' || (anchored && dns)))
     return { verdict: 'received', dst: packet.dst }
@@ -47,23 +48,29 @@ function judgeOwn(compiled: Compiled, box: CompiledAppliance, packet: Packet): W
 }
 
 function judgeFirewall(stack: Stack, compiled: Compiled, firewall: Firewall, packet: Packet): Want {
-  const own = stack.segments.find(({ prefix }) => inPrefix(packet.src, prefix))
+  const v6 = is6(packet.src)
+  const speaks6 = stack.segments.some(({ name, prefix6 }) => firewall.inside.includes(name) && prefix6 !== undefined)
+  if (v6 && !speaks6) return DROPPED
+  const own = stack.segments.find(({ prefix, prefix6 }) => inSegment(packet.src, prefix, prefix6))
   if (packet.iif === 'outside') {
-    if (own !== undefined || packet.dst !== OUTSIDE_ADDRESS) return DROPPED
-    const target = led(stack, compiled, firewall, packet)
+    if (own !== undefined || packet.dst !== (v6 ? OUTSIDE_ADDRESS6 : OUTSIDE_ADDRESS)) return DROPPED
+    // Over IPv6 nothing is translated: the proxy takes TCP, and all else ends here.
+    const target = v6 && packet.protocol !== 'tcp' ? undefined : led(stack, compiled, firewall, packet)
     if (target !== undefined) {
       const inner = { ...packet, dst: target.dst, dport: target.dport }
       const decided = firstRule(stack, compiled, firewall, inner)
-      return decided?.verdict === 'allow' ? { verdict: 'forwarded', ...target, hidden: false } : DROPPED
+      if (decided?.verdict !== 'allow') return DROPPED
+      return v6 ? { verdict: 'received', dst: packet.dst } : { verdict: 'forwarded', ...target, hidden: false }
     }
     return packet.protocol === 'icmp' ? { verdict: 'received', dst: packet.dst } : DROPPED
   }
-  const to = stack.segments.find(({ prefix }) => inPrefix(packet.dst, prefix))
+  const to = stack.segments.find(({ prefix, prefix6 }) => inSegment(packet.dst, prefix, prefix6))
+  if (v6 && to === undefined) return DROPPED
   const oif = to === undefined ? 'outside' : to.name
   if (own?.name !== packet.iif || oif === packet.iif) return DROPPED
   if (to !== undefined && !firewall.inside.includes(to.name)) return DROPPED
-  const isOwn = stack.segments.some(({ name }) => legAddress(compiled, firewall.name, name) === packet.dst)
-  if (isOwn || packet.dst === OUTSIDE_ADDRESS) return DROPPED
+  const isOwn = stack.segments.some(({ name }) => legAddress(compiled, firewall.name, name, v6) === packet.dst)
+  if (isOwn || packet.dst === OUTSIDE_ADDRESS || packet.dst === OUTSIDE_ADDRESS6) return DROPPED
   return firstRule(stack, compiled, firewall, packet)?.verdict === 'allow'
     ? { verdict: 'forwarded', dst: packet.dst, dport: packet.dport, oif, hidden: to === undefined }
     : DROPPED
@@ -129,15 +136,17 @@ function isEnd(
     case 'prefix':
       return inPrefix(value, end.prefix)
     case 'segment':
-      return stack.segments.some(({ name, prefix }) => name === end.segment && inPrefix(value, prefix))
+      return stack.segments.some(
+        ({ name, prefix, prefix6 }) => name === end.segment && inSegment(value, prefix, prefix6),
+      )
     case 'machine':
-      return groupAddresses(stack, compiled, end.machine).some(({ address }) => address === value)
+      return groupAddresses(stack, compiled, end.machine, is6(value)).some(({ address }) => address === value)
     case 'balanced': {
       const found = serviceNamed(stack, end.service)
       if (found === undefined || packet === undefined) return false
       return (
         firewall.inside.includes(found.service.listen.segment) &&
-        legAddress(compiled, found.balancer.name, found.service.listen.segment) === value &&
+        legAddress(compiled, found.balancer.name, found.service.listen.segment, is6(value)) === value &&
         isFor(found.service, packet)
       )
     }
@@ -150,9 +159,9 @@ function isFor(service: BalancedService, packet: Packet): boolean {
 
 function singleTarget(stack: Stack, compiled: Compiled, firewall: Firewall, end: End, packet: Packet) {
   if (end.kind === 'machine') {
-    const all = groupAddresses(stack, compiled, end.machine)
+    const all = groupAddresses(stack, compiled, end.machine, is6(packet.src))
     const only = all.length === 1 ? all[0] : undefined
-    return only !== undefined && firewall.inside.includes(only.segment)
+    return only !== undefined && only.address !== 'none' && firewall.inside.includes(only.segment)
       ? { dst: only.address, oif: only.segment }
       : undefined
   }
@@ -161,14 +170,15 @@ function singleTarget(stack: Stack, compiled: Compiled, firewall: Firewall, end:
   if (found === undefined || !isFor(found.service, packet)) return undefined
   const { segment } = found.service.listen
   if (!firewall.inside.includes(segment)) return undefined
-  return { dst: legAddress(compiled, found.balancer.name, segment), oif: segment }
+  const dst = legAddress(compiled, found.balancer.name, segment, is6(packet.src))
+  return dst === 'none' ? undefined : { dst, oif: segment }
 }
 
 function judgeBalancer(stack: Stack, compiled: Compiled, balancer: LoadBalancer, packet: Packet): Want {
   const segment = stack.segments.find(({ name }) => name === packet.iif)
   const routed = stack.firewalls.some(({ inside }) => inside.includes(packet.iif))
-  if (segment === undefined || (!routed && !inPrefix(packet.src, segment.prefix))) return DROPPED
-  if (packet.dst !== legAddress(compiled, balancer.name, segment.name)) return DROPPED
+  if (segment === undefined || (!routed && !inSegment(packet.src, segment.prefix, segment.prefix6))) return DROPPED
+  if (packet.dst !== legAddress(compiled, balancer.name, segment.name, is6(packet.src))) return DROPPED
   const listens = balancer.services.some(
     ({ listen }) => listen.segment === segment.name && packet.protocol === 'tcp' && listen.port === packet.dport,
   )
@@ -194,11 +204,15 @@ export function rulesetOf(box: CompiledAppliance): string {
 }
 
 export function hostOf(compiled: Compiled, box: CompiledAppliance): Host {
-  const local = box.legs.flatMap((leg) => (leg.to === 'segment' ? [leg.address, ...leg.also] : [OUTSIDE_ADDRESS]))
+  const local = box.legs.flatMap((leg) =>
+    leg.to === 'segment'
+      ? [leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])]
+      : [OUTSIDE_ADDRESS, ...(leg.ipv6 === true ? [OUTSIDE_ADDRESS6] : [])],
+  )
   const outer = box.role === 'firewall' ? 'outside' : box.role === 'nat' ? 'services' : 'nowhere'
   const legs = box.legs.map((leg) => leg.interface)
   const near = compiled.segments.filter(({ name }) => legs.includes(name))
-  return { local, route: (dst) => near.find(({ prefix }) => inPrefix(dst, prefix))?.name ?? outer }
+  return { local, route: (dst) => near.find(({ prefix, ipv6 }) => inSegment(dst, prefix, ipv6?.prefix))?.name ?? outer }
 }
 
 /** Packets that have a chance: addresses, ports and legs that mean something, and their neighbours. */
@@ -211,21 +225,28 @@ export function arbitraryPackets(
 ): Packet[] {
   const pick = picker(seed)
   const inside = compiled.instances.flatMap(({ legs }) =>
-    legs.flatMap((leg) => (leg.to === 'segment' ? [leg.address, ...leg.also] : [])),
+    legs.flatMap((leg) =>
+      leg.to === 'segment' ? [leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])] : [],
+    ),
   )
   const fixed = box.legs.flatMap((leg) => (leg.to === 'segment' ? leg.also : []))
   const often = [...fixed, ...fixed, ...fixed, ...fixed, ...fixed]
-  const addresses = [...inside, ...often, '203.0.113.9', '203.0.113.200', '10.1.32.14', '10.9.9.9']
+  const addresses = [...inside, ...often, '203.0.113.9', '203.0.113.200', '10.1.32.14', '10.9.9.9', ...FAR6]
   const meant = meantBy(stack, box.name)
   return Array.from({ length: count }, (): Packet => {
     const iif = pick(box.legs).interface
     const segment = compiled.segments.find(({ name }) => name === iif)
-    const near = addresses.filter((address) => segment === undefined || inPrefix(address, segment.prefix))
+    const near = addresses.filter(
+      (address) => segment === undefined || inSegment(address, segment.prefix, segment.ipv6?.prefix),
+    )
+    const src = pick(pick([near, near, near, addresses]))
+    const family = addresses.filter((address) => is6(address) === is6(src))
+    const outer = is6(src) ? OUTSIDE_ADDRESS6 : OUTSIDE_ADDRESS
     const service = pick(meant)
     return {
       iif,
-      src: pick(pick([near, near, near, addresses])),
-      dst: pick(iif === 'outside' ? [OUTSIDE_ADDRESS, OUTSIDE_ADDRESS, pick(addresses)] : addresses),
+      src,
+      dst: pick(iif === 'outside' ? [outer, outer, pick(family)] : family),
       protocol: pick([service.protocol, service.protocol, service.protocol, 'tcp', 'udp', 'icmp'] as const),
       sport: 40000,
       dport: service.port,
@@ -262,9 +283,17 @@ function picker(seed: number): <T>(list: readonly T[]) => T {
   }
 }
 
-function groupAddresses(stack: Stack, compiled: Compiled, group: string): { address: string; segment: string }[] {
+/** Clients far away, and addresses that nobody has; some of them in prefixes that rules name. */
+const FAR6 = ['2001:db8:9::9', '2001:db8:9:8000::9', '2001:db8:77::1', 'fd00:9::9', 'fd00:1::14']
+
+function groupAddresses(
+  stack: Stack,
+  compiled: Compiled,
+  group: string,
+  v6: boolean,
+): { address: string; segment: string }[] {
   const { instances = [], segment = '' } = stack.machines.find(({ name }) => name === group) ?? {}
-  return instances.map((instance) => ({ address: legAddress(compiled, instance, segment), segment }))
+  return instances.map((instance) => ({ address: legAddress(compiled, instance, segment, v6), segment }))
 }
 
 function serviceNamed(stack: Stack, name: string): { balancer: LoadBalancer; service: BalancedService } | undefined {
@@ -275,18 +304,43 @@ function serviceNamed(stack: Stack, name: string): { balancer: LoadBalancer; ser
   return undefined
 }
 
-function legAddress(compiled: Compiled, instance: string, segment: string): string {
+function legAddress(compiled: Compiled, instance: string, segment: string, v6: boolean): string {
   const legs = compiled.instances.find(({ name }) => name === instance)?.legs ?? []
-  for (const leg of legs) if (leg.to === 'segment' && leg.segment === segment) return leg.address
+  for (const leg of legs)
+    if (leg.to === 'segment' && leg.segment === segment) return (v6 ? leg.address6 : leg.address) ?? 'none'
   return 'none'
+}
+
+function inSegment(address: string, prefix: string, prefix6: string | undefined): boolean {
+  return is6(address) ? prefix6 !== undefined && inPrefix(address, prefix6) : inPrefix(address, prefix)
+}
+
+function is6(address: string): boolean {
+  return address.includes(':')
 }
 
 function inPrefix(address: string, prefix: string): boolean {
   const [base = '', bits = '32'] = prefix.split('/')
+  if (is6(address) !== is6(base)) return false
   return binary(address).slice(0, Number(bits)) === binary(base).slice(0, Number(bits))
 }
 
+const digits = new Map<string, string>()
+
 function binary(address: string): string {
+  const text = digits.get(address) ?? digitsOf(address)
+  digits.set(address, text)
+  return text
+}
+
+function digitsOf(address: string): string {
+  if (is6(address)) {
+    const [head = '', tail = ''] = address.split('::')
+    const after = tail.split(':').filter(Boolean)
+    const before = head.split(':').filter(Boolean)
+    const groups = [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after]
+    return groups.map((group) => Number.parseInt(group, 16).toString(2).padStart(16, '0')).join('')
+  }
   return address
     .split('.')
     .map((part) => Number(part).toString(2).padStart(8, '0'))

@@ -32,10 +32,12 @@ export function treeOf(folder: string): Tree {
 }
 
 function segmentLines({ segments }: Compiled): string[] {
-  return segments.map(
-    ({ name, prefix, anchor, anchor_address, gateway }) =>
-      `segment ${name} ${prefix} anchor ${anchor} ${anchor_address} gateway ${gateway ?? 'none'}`,
-  )
+  return segments.flatMap(({ name, prefix, anchor, anchor_address, gateway, ipv6 }) => [
+    `segment ${name} ${prefix} anchor ${anchor} ${anchor_address} gateway ${gateway ?? 'none'}`,
+    ...(ipv6 === undefined
+      ? []
+      : [`segment ${name} ${ipv6.prefix} anchor ${anchor} ${ipv6.anchor_address} gateway ${ipv6.gateway ?? 'none'}`]),
+  ])
 }
 
 function instanceLines({ instances }: Compiled): string[] {
@@ -48,17 +50,24 @@ function instanceLines({ instances }: Compiled): string[] {
 }
 
 function legLine(leg: Leg): string {
-  const where = leg.to === 'segment' ? [leg.segment, leg.address, ...leg.also].join(' ') : `${leg.to} by DHCP`
+  const where =
+    leg.to === 'segment'
+      ? [leg.segment, leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])].join(' ')
+      : `${leg.to} by DHCP${leg.ipv6 === true ? ' and router advertisement' : ''}`
   return `  ${leg.interface} ${leg.mac} ${where}`
 }
 
-function flowLines({ flows }: Compiled): string[] {
+function flowLines({ flows, flows6 }: Compiled): string[] {
+  return [...linesOf(flows, ''), ...linesOf(flows6, ' over IPv6')]
+}
+
+function linesOf(flows: Compiled['flows'], over: string): string[] {
   const range = (ports: Compiled['flows'][number]['ports']) =>
     ports === undefined ? '' : `/${ports.first}${ports.last === ports.first ? '' : `-${ports.last}`}`
   return flows.map(({ from, to, protocol, ports, icmp, at, by, why, except = [] }) => {
     const denied = except.map(
       (each) => ` EXCEPT ${each.from.join(', ')} -> ${each.to.join(', ')} ${protocol}${range(each.ports)}: ${each.why}`,
     )
-    return `${from} -> ${to} ${protocol}${icmp === undefined ? '' : `/${icmp}`}${range(ports)}${at === undefined ? '' : ` at ${at}`} by ${by}: ${why}${denied.join('')}`
+    return `${from} -> ${to} ${protocol}${icmp === undefined ? '' : `/${icmp}`}${range(ports)}${at === undefined ? '' : ` at ${at}`}${over} by ${by}: ${why}${denied.join('')}`
   })
 }

@@ -45,7 +45,9 @@ describe.each(cases)('%s', (name) => {
   test('haproxy takes every configuration', () => {
     const secrets = stack.secrets.map((secret) => secret.name)
     const configurations = files.filter(({ path }) => path === '/etc/haproxy/haproxy.cfg')
-    expect(configurations.length).toBe(stack.load_balancers.length)
+    // A firewall has one where a rule lets clients in over IPv6.
+    const proxies = compiled.flows6.filter(({ from, protocol, by }) => protocol === 'tcp' && isOutside(stack, from, by))
+    expect(configurations.length).toBe(stack.load_balancers.length + new Set(proxies.map(({ by }) => by)).size)
     for (const { text } of configurations) expect(checkHaproxy(text, secrets, scratch)).toBe('')
   })
 })
@@ -56,6 +58,13 @@ test('without facts a NAT box differs in its ruleset only', () => {
   const different = Object.keys(known ?? {}).filter((path) => known?.[path] !== unknown?.[path])
   expect(different).toEqual(['nat/etc/nftables.conf'])
 })
+
+function isOutside(stack: Stack, from: string, by: string): boolean {
+  const firewall = stack.firewalls.some((each) => each.name === by)
+  return (
+    firewall && (from === 'anyone' || (from.includes('/') && !stack.segments.some((each) => each.prefix6 === from)))
+  )
+}
 
 function read(name: string): Stack {
   const { stack, problems } = parseStack(readFileSync(join(GOLDEN, name, 'stack.yaml'), 'utf8'), 'stack.yaml')

@@ -113,9 +113,15 @@ const MATCHES: readonly [RegExp, (state: State, found: readonly string[]) => boo
   [/^iifname "([^"]+)"/, (state, [name]) => state.iif === name],
   [/^oifname "([^"]+)"/, (state, [name]) => state.oif === name],
   [
-    /^ip (saddr|daddr) (!= )?(\{[^}]*\}|\S+)/,
-    (state, [which, not, set]) => inSet(which === 'saddr' ? state.src : state.dst, set) !== Boolean(not),
+    /^(ip6?) (saddr|daddr) (!= )?(\{[^}]*\}|\S+)/,
+    (state, [ip, which, not, set]) =>
+      (ip === 'ip6') === isIpv6(state.src) && inSet(which === 'saddr' ? state.src : state.dst, set) !== Boolean(not),
   ],
+  [/^meta nfproto ipv6/, (state) => isIpv6(state.src)],
+  // What only a neighbour can send; no packet here is one of those.
+  [/^ip6 hoplimit 255/, (state) => isIpv6(state.src)],
+  [/^icmpv6 type (\{ [a-z0-9-]+(?:, [a-z0-9-]+)* \}|nd-[a-z-]+)/, () => false],
+  [/^icmpv6 type echo-request/, (state) => state.protocol === 'icmp' && isIpv6(state.src)],
   [/^ct original ip daddr (\S+)/, (state, [set]) => inSet(state.original, set)],
   [/^ct state (established,related|invalid)/, () => false],
   [/^ct status dnat/, (state) => state.translated],
@@ -127,32 +133,57 @@ const MATCHES: readonly [RegExp, (state: State, found: readonly string[]) => boo
       return state.protocol === protocol && port >= Number(first) && port <= Number(last ?? first)
     },
   ],
-  [/^meta l4proto (\w+)/, (state, [protocol]) => state.protocol === protocol],
-  [/^icmp type echo-request/, (state) => state.protocol === 'icmp'],
+  [/^meta l4proto ipv6-icmp/, (state) => state.protocol === 'icmp' && isIpv6(state.src)],
+  [
+    /^meta l4proto (\w+)/,
+    (state, [protocol]) => state.protocol === protocol && (protocol !== 'icmp' || !isIpv6(state.src)),
+  ],
+  [/^icmp type echo-request/, (state) => state.protocol === 'icmp' && !isIpv6(state.src)],
   // Over a limit: never, here. The first packet of a client is always within it.
   [/^limit name "\w+"/, () => false],
-  [/^update @\w+ \{ ip saddr limit rate over [^}]*\}/, () => false],
+  [/^update @\w+ \{ ip6? saddr (?:& ffff:ffff:ffff:ffff:: )?limit rate over [^}]*\}/, () => false],
   [/^limit rate \d+\/second burst \d+ packets/, () => true],
   [/^counter/, () => true],
 ]
 
 function apply(rule: string, state: State): Verdict | undefined {
+  const { matches, verdict } = readRule(rule)
+  // `dnat ip` leaves packets of the other family alone (nft_nat_inet_eval of Linux).
+  if (verdict?.verdict === 'dnat' && isIpv6(state.src)) return undefined
+  return matches.every((holds) => holds(state)) ? verdict : undefined
+}
+
+type ReadRule = { readonly matches: readonly ((state: State) => boolean)[]; readonly verdict: Verdict | undefined }
+
+/** Each rule is read once, whatever the number of packets. */
+const known = new Map<string, ReadRule>()
+
+function readRule(rule: string): ReadRule {
+  const before = known.get(rule)
+  if (before !== undefined) return before
+  const matches: ((state: State) => boolean)[] = []
   let rest = rule
   for (;;) {
     const verdict = /^(accept|drop|masquerade|dnat ip to (\S+))(?: comment "[^"]{1,127}")?$/.exec(rest)
-    if (verdict !== null) {
-      if (verdict[2] !== undefined) return { verdict: 'dnat', to: verdict[2] }
-      return { verdict: verdict[1] as 'accept' | 'drop' | 'masquerade' }
-    }
     // Writes a line and decides nothing.
-    if (/^log prefix "[^"]{1,127}" group \d+$/.test(rest)) return undefined
+    const line = /^log prefix "[^"]{1,127}" group \d+$/.test(rest)
+    if (verdict !== null || line) {
+      const read = { matches, verdict: verdict === null ? undefined : verdictOf(verdict) }
+      known.set(rule, read)
+      return read
+    }
     const match = MATCHES.map(([pattern, holds]) => ({ found: pattern.exec(rest), holds })).find(
       ({ found }) => found !== null,
     )
     if (match === undefined || match.found === null) throw new Error(`not understood: "${rest}" in "${rule}"`)
-    if (!match.holds(state, match.found.slice(1))) return undefined
+    const found = match.found.slice(1)
+    matches.push((state) => match.holds(state, found))
     rest = rest.slice(match.found[0].length).trimStart()
   }
+}
+
+function verdictOf([, verdict, to]: readonly string[]): Verdict {
+  return to === undefined ? { verdict: verdict as 'accept' | 'drop' | 'masquerade' } : { verdict: 'dnat', to }
 }
 
 function inSet(address: string, set: string | undefined): boolean {
@@ -165,14 +196,32 @@ function inSet(address: string, set: string | undefined): boolean {
 
 function within(address: string, part: string): boolean {
   const [base = '', bits] = part.split('/')
+  if (isIpv6(address) !== isIpv6(base)) return false
   if (bits !== undefined) {
-    const shift = 32n - BigInt(bits)
+    const shift = (isIpv6(base) ? 128n : 32n) - BigInt(bits)
     return big(address) >> shift === big(base) >> shift
   }
   const [first = '', last = first] = part.split('-')
   return big(address) >= big(first) && big(address) <= big(last)
 }
 
+function isIpv6(address: string): boolean {
+  return address.includes(':')
+}
+
+const numbers = new Map<string, bigint>()
+
 function big(address: string): bigint {
+  const value = numbers.get(address) ?? numberOf(address)
+  numbers.set(address, value)
+  return value
+}
+
+function numberOf(address: string): bigint {
+  if (isIpv6(address)) {
+    const [head = [], tail = []] = address.split('::').map((half) => half.split(':').filter((group) => group !== ''))
+    const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail]
+    return groups.reduce((value, group) => (value << 16n) | BigInt(`0x${group}`), 0n)
+  }
   return address.split('.').reduce((value, part) => (value << 8n) | BigInt(part), 0n)
 }

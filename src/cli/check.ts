@@ -33,14 +33,20 @@ export function checkCommand(): Command {
 type Checked = {
   readonly stack: string
   readonly segments: Compiled['segments']
-  readonly addresses: readonly { readonly instance: string; readonly segment: string; readonly address: string }[]
+  readonly addresses: readonly {
+    readonly instance: string
+    readonly segment: string
+    readonly address: string
+    readonly address6?: string
+  }[]
   readonly flows: readonly Flow[]
+  readonly flows6: readonly Flow[]
   readonly raw: readonly Raw[]
 }
 
 function checked(stack: Stack, compiled: Compiled): Checked {
-  const { segments, flows } = compiled
-  return { stack: compiled.stack, segments, addresses: addressesOf(compiled), flows, raw: rawOf(stack) }
+  const { segments, flows, flows6 } = compiled
+  return { stack: compiled.stack, segments, addresses: addressesOf(compiled), flows, flows6, raw: rawOf(stack) }
 }
 
 function checkText(stack: Stack, compiled: Compiled): string {
@@ -53,18 +59,14 @@ function checkText(stack: Stack, compiled: Compiled): string {
   const reach = reachOf(stack, compiled)
   return [
     `${paint('green', 'good')}: stack ${stack.name}, ${parts.filter((part) => part !== '').join(', ')}\n`,
-    table(
-      ['SEGMENT', 'PREFIX', 'SERVED BY', 'GATEWAY'],
-      compiled.segments.map(({ name, prefix, anchor, anchor_address, gateway }) => [
-        name,
-        prefix,
-        `${anchor} ${anchor_address}`,
-        gateway ?? '-',
-      ]),
-    ),
+    table(['SEGMENT', 'PREFIX', 'SERVED BY', 'GATEWAY'], compiled.segments.flatMap(segmentRows)),
     table(
       ['INSTANCE', 'SEGMENT', 'ADDRESS'],
-      addressesOf(compiled).map(({ instance, segment, address }) => [instance, segment, address]),
+      addressesOf(compiled).map(({ instance, segment, address, address6 }) => [
+        instance,
+        segment,
+        [address, ...(address6 === undefined ? [] : [address6])].join(' '),
+      ]),
     ),
     table(['FROM', 'MAY REACH', 'AT', 'THROUGH', 'BECAUSE'], reach.map(reachRow)),
     rawTable(rawOf(stack)),
@@ -74,14 +76,29 @@ function checkText(stack: Stack, compiled: Compiled): string {
     .join('\n')
 }
 
+/** A line for each family of a segment. */
+export function segmentRows({ name, prefix, anchor, anchor_address, gateway, ipv6 }: Compiled['segments'][number]) {
+  const row = [name, prefix, `${anchor} ${anchor_address}`, gateway ?? '-']
+  return ipv6 === undefined ? [row] : [row, ['', ipv6.prefix, `${anchor} ${ipv6.anchor_address}`, ipv6.gateway ?? '-']]
+}
+
 function addressesOf(compiled: Compiled): Checked['addresses'] {
   return compiled.instances.flatMap(({ name, legs }) =>
     legs.flatMap((leg) =>
-      leg.to === 'segment' ? [{ instance: name, segment: leg.segment, address: leg.address }] : [],
+      leg.to === 'segment'
+        ? [
+            {
+              instance: name,
+              segment: leg.segment,
+              address: leg.address,
+              ...(leg.address6 === undefined ? {} : { address6: leg.address6 }),
+            },
+          ]
+        : [],
     ),
   )
 }
 
-function reachRow({ from, to, at, by, why }: Reach): readonly string[] {
-  return [from, to, at, by, why]
+function reachRow({ from, to, at, by, why, ipv6 }: Reach): readonly string[] {
+  return [from, to, ipv6 === undefined ? at : `${at} (IPv6 ${ipv6})`, by, why]
 }

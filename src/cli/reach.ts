@@ -8,6 +8,8 @@ export type Reach = {
   readonly at: string
   readonly by: string
   readonly why: string
+  /** Absent: over IPv4 alone. */
+  readonly ipv6?: 'too' | 'only'
 }
 
 /**
@@ -15,19 +17,32 @@ export type Reach = {
  * whether a machine is ready) is left out. Machines of a group are told together, segments by name.
  */
 export function reachOf(stack: Stack, compiled: Compiled): readonly Reach[] {
+  const over4 = reachBy(stack, compiled, 4)
+  const over6 = reachBy(stack, compiled, 6)
+  const key = ({ from, to, at, by, why }: Reach) => JSON.stringify([from, to, at, by, why])
+  const [known4, known6] = [over4, over6].map((rows) => new Set(rows.map(key)))
+  return [
+    ...over4.map((row): Reach => (known6?.has(key(row)) ? { ...row, ipv6: 'too' } : row)),
+    ...over6.filter((row) => !known4?.has(key(row))).map((row): Reach => ({ ...row, ipv6: 'only' })),
+  ]
+}
+
+function reachBy(stack: Stack, compiled: Compiled, family: 4 | 6): readonly Reach[] {
   const anchors = new Set(compiled.segments.map(({ anchor }) => anchor))
   const ready = new Set(stack.machines.map(({ name }) => `is ${name} ready?`))
   const own = (flow: Flow) =>
     flow.to === flow.by ||
     (flow.from === flow.by && flow.to === 'anyone') ||
     (anchors.has(flow.by) && ready.has(flow.why))
-  const segments = new Map(compiled.segments.map(({ prefix, name }) => [prefix, `segment ${name}`]))
+  const segments = new Map(
+    compiled.segments.map(({ prefix, ipv6, name }) => [family === 4 ? prefix : ipv6?.prefix, `segment ${name}`]),
+  )
   const groups = new Map(
     stack.machines.flatMap(({ name, instances }) => instances.map((instance) => [instance, name] as const)),
   )
 
   const rows = new Map<string, { flow: Flow; from: Set<string>; to: Set<string> }>()
-  for (const flow of compiled.flows.filter((each) => !own(each))) {
+  for (const flow of (family === 4 ? compiled.flows : compiled.flows6).filter((each) => !own(each))) {
     const key = JSON.stringify([
       groups.get(flow.from) ?? flow.from,
       groups.get(flow.to) ?? flow.to,

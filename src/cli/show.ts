@@ -7,6 +7,7 @@ import { layOut } from '../compile/layout.ts'
 import { type NamedAddress, namesOf } from '../compile/names.ts'
 import { type Raw, rawOf } from '../compile/raw.ts'
 import type { Stack } from '../stack/stack.ts'
+import { segmentRows } from './check.ts'
 import { printJson, printProblems, rawTable, readStackFile, secretDigests, table } from './common.ts'
 import { exit } from './exit-codes.ts'
 
@@ -80,25 +81,22 @@ function showText(shown: Shown): string {
       leg.to === 'segment' ? leg.segment : leg.to,
       leg.interface,
       leg.mac,
-      leg.to === 'segment' ? [leg.address, ...leg.also].join(' ') : 'by DHCP of the site',
+      leg.to === 'segment'
+        ? [leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])].join(' ')
+        : `by DHCP${leg.ipv6 === true ? ' and router advertisement' : ''} of the site`,
       index === 0 ? digest.slice(0, SHOWN_DIGEST) : '',
     ]),
   )
   return [
     `stack ${shown.stack}, domain ${shown.domain}, digest ${shown.digest}\n`,
-    table(
-      ['SEGMENT', 'PREFIX', 'SERVED BY', 'GATEWAY'],
-      shown.segments.map(({ name, prefix, anchor, anchor_address, gateway }) => [
-        name,
-        prefix,
-        `${anchor} ${anchor_address}`,
-        gateway ?? '-',
-      ]),
-    ),
+    table(['SEGMENT', 'PREFIX', 'SERVED BY', 'GATEWAY'], shown.segments.flatMap(segmentRows)),
     table(['INSTANCE', 'KIND', 'NETWORK', 'INTERFACE', 'MAC', 'ADDRESS', 'DIGEST'], legs),
     table(
       ['NAME', 'ADDRESS'],
-      shown.names.map(({ name, address }) => [`${name}.${shown.domain}`, address]),
+      shown.names.map(({ name, address, address6 }) => [
+        `${name}.${shown.domain}`,
+        address6 === undefined ? address : `${address} ${address6}`,
+      ]),
     ),
     table(
       ['INGRESS', 'LEADS TO', 'BY', 'TTL'],

@@ -1,3 +1,4 @@
+import { inputRules6, outputRules6, spoofRules6 } from './appliance-rules6.ts'
 import { byName, type PlacedAppliance } from './appliances.ts'
 import { addressIn, anchoredBy, type Layout, outerLeg, segmentOf } from './layout.ts'
 import { addressList, interfaceIs, prefixList, rule, STATEFUL } from './nftables.ts'
@@ -18,7 +19,14 @@ export function inputRules(layout: Layout, appliance: PlacedAppliance): string[]
       rule([...here, 'tcp dport 53'], 'accept', `names for ${segment.name}`),
     ]
   })
-  return ['iifname "lo" accept', ...STATEFUL, ...client, ...anchored, ...pingRules(layout, appliance)]
+  return [
+    'iifname "lo" accept',
+    ...STATEFUL,
+    ...client,
+    ...anchored,
+    ...pingRules(layout, appliance),
+    ...inputRules6(layout, appliance),
+  ]
 }
 
 /** The first of the `output` chain. */
@@ -33,7 +41,14 @@ export function outputRules(layout: Layout, appliance: PlacedAppliance): string[
       `addresses for ${segment.name}`,
     ),
   )
-  return ['oifname "lo" accept', ...STATEFUL, ...client, ...anchored, ...probeRules(layout, appliance.name)]
+  return [
+    'oifname "lo" accept',
+    ...STATEFUL,
+    ...client,
+    ...anchored,
+    ...probeRules(layout, appliance.name),
+    ...outputRules6(layout, appliance),
+  ]
 }
 
 /** Before anything else: packets that cannot be meant: from a source that is elsewhere, or to the inside. DHCP clients have no source yet. */
@@ -57,6 +72,7 @@ export function spoofRules(layout: Layout, appliance: PlacedAppliance): string[]
       .map(({ interface: leg, prefix_text }) =>
         rule([interfaceIs('iifname', leg), `ip saddr != { 0.0.0.0, ${prefix_text} }`], 'drop', SPOOFED),
       ),
+    ...spoofRules6(layout, appliance),
   ]
 }
 

@@ -1,9 +1,10 @@
 import type { Stack } from '../stack/stack.ts'
 import { appliancesOf, byName, type PlacedAppliance } from './appliances.ts'
-import type { Compiled, CompiledAppliance, CompiledInstance, CompiledSegment, SiteFacts } from './compiled.ts'
+import type { Compiled, CompiledAppliance, CompiledInstance, CompiledSegment, Leg, SiteFacts } from './compiled.ts'
 import { dnsmasqConf } from './dnsmasq.ts'
 import { compileFirewall } from './firewall.ts'
 import { flowsOf } from './flows.ts'
+import { flows6Of } from './flows6.ts'
 import { type Layout, layOut, legsOf } from './layout.ts'
 import { compileLoadBalancer } from './load-balancer.ts'
 import { machinesOf } from './machines.ts'
@@ -31,6 +32,7 @@ export function compile(stack: Stack, facts?: SiteFacts): Compiled {
     segments: segmentsOf(layout),
     instances,
     flows: flowsOf(layout),
+    flows6: flows6Of(layout),
   }
 }
 
@@ -40,12 +42,22 @@ function compileAppliance(layout: Layout, appliance: PlacedAppliance): CompiledA
   const dnsmasq = dnsmasqConf(layout, appliance.name)
   const files = [
     ...networkFiles(layout, appliance, legs),
-    { path: '/etc/sysctl.d/90-lifeboat.conf', text: sysctlConf(appliance.role) },
+    {
+      path: '/etc/sysctl.d/90-lifeboat.conf',
+      text: sysctlConf(
+        appliance.role,
+        legs.filter(hasIpv6).map((leg) => leg.interface),
+      ),
+    },
     ...(dnsmasq === undefined ? [] : [{ path: '/etc/dnsmasq.conf', text: dnsmasq }]),
     ...special.files,
   ]
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   return { kind: 'appliance', name: appliance.name, role: appliance.role, legs, files, secrets: special.secrets }
+}
+
+function hasIpv6(leg: Leg): boolean {
+  return leg.to === 'segment' ? leg.address6 !== undefined : leg.ipv6 === true
 }
 
 function compileRole(layout: Layout, appliance: PlacedAppliance): Pick<CompiledAppliance, 'files' | 'secrets'> {
@@ -60,11 +72,14 @@ function compileRole(layout: Layout, appliance: PlacedAppliance): Pick<CompiledA
 }
 
 function segmentsOf(layout: Layout): CompiledSegment[] {
-  return layout.segments.map(({ name, prefix_text, anchor, anchor_address, gateway }) => ({
+  return layout.segments.map(({ name, prefix_text, anchor, anchor_address, gateway, ipv6 }) => ({
     name,
     prefix: prefix_text,
     anchor,
     anchor_address,
     gateway,
+    ...(ipv6 === undefined
+      ? {}
+      : { ipv6: { prefix: ipv6.prefix_text, anchor_address: ipv6.anchor_address, gateway: ipv6.gateway } }),
   }))
 }

@@ -13,6 +13,8 @@ export type Compiled = {
   readonly instances: readonly CompiledInstance[]
   /** Everything that may talk to something else; what is not here is denied (within a segment machines talk freely). */
   readonly flows: readonly Flow[]
+  /** The same over IPv6: names stand for IPv6 addresses, prefixes are IPv6 prefixes. Empty where no segment has one. */
+  readonly flows6: readonly Flow[]
 }
 
 export type CompiledSegment = {
@@ -23,6 +25,12 @@ export type CompiledSegment = {
   readonly anchor_address: string
   /** Address of the firewall where the segment is behind one; machines elsewhere have no default route. */
   readonly gateway: string | undefined
+  /** The same in IPv6, where the segment has a prefix of it. */
+  readonly ipv6?: {
+    readonly prefix: string
+    readonly anchor_address: string
+    readonly gateway: string | undefined
+  }
 }
 
 export type CompiledInstance = CompiledMachine | CompiledAppliance
@@ -67,9 +75,17 @@ export type Leg =
       readonly mac: string
       readonly address: string /** Further addresses, such as those of central services on a NAT box. */
       readonly also: readonly string[]
+      /** Where the segment has an IPv6 prefix. */
+      readonly address6?: string
     }
   /** The site's outside network (firewall) or services network (NAT box); the address comes by DHCP. */
-  | { readonly to: 'outside' | 'services'; readonly interface: string; readonly mac: string }
+  | {
+      readonly to: 'outside' | 'services'
+      readonly interface: string
+      readonly mac: string
+      /** It takes an IPv6 address by router advertisement too, where the site gives one. */
+      readonly ipv6?: true
+    }
 
 export type ConfigFile = { readonly path: string; readonly text: string }
 

@@ -1,4 +1,4 @@
-import { contains, covers, overlaps } from '../lib/ip.ts'
+import { commonOf, isIn, isWithin } from '../lib/networks.ts'
 import type { PortRange } from '../stack/stack.ts'
 import type { Exception } from './compiled.ts'
 import type { Passage, Side } from './passages.ts'
@@ -37,12 +37,12 @@ function sharing({ match: a }: Side, { match: b }: Side): boolean {
   if (a.by === 'any' || b.by === 'any') return true
   if (a.by === 'addresses')
     return a.addresses.some((value) =>
-      b.by === 'prefixes' ? b.prefixes.some((each) => contains(each, value)) : b.addresses.includes(value),
+      b.by === 'prefixes' ? b.prefixes.some((each) => isIn(value, each)) : b.addresses.includes(value),
     )
   return a.prefixes.some((each) =>
     b.by === 'prefixes'
-      ? b.prefixes.some((other) => overlaps(each, other))
-      : b.addresses.some((value) => contains(each, value)),
+      ? b.prefixes.some((other) => commonOf(each, other) !== undefined)
+      : b.addresses.some((value) => isIn(value, each)),
   )
 }
 
@@ -52,9 +52,11 @@ function within({ match: outer }: Side, { match: inner }: Side): boolean {
   if (inner.by === 'any') return false
   if (inner.by === 'addresses')
     return inner.addresses.every((value) =>
-      outer.by === 'prefixes' ? outer.prefixes.some((each) => contains(each, value)) : outer.addresses.includes(value),
+      outer.by === 'prefixes' ? outer.prefixes.some((each) => isIn(value, each)) : outer.addresses.includes(value),
     )
-  return outer.by === 'prefixes' && inner.prefixes.every((each) => outer.prefixes.some((other) => covers(other, each)))
+  return (
+    outer.by === 'prefixes' && inner.prefixes.every((each) => outer.prefixes.some((other) => isWithin(each, other)))
+  )
 }
 
 function portsWithin(outer: PortRange | undefined, inner: PortRange | undefined): boolean {

@@ -1,6 +1,7 @@
 import { formatAddress, netmaskOf } from '../lib/ip.ts'
+import { formatAddress6 } from '../lib/ip6.ts'
 import { byName } from './appliances.ts'
-import { anchoredBy, type LaidSegment, type Layout } from './layout.ts'
+import { address6In, anchoredBy, type LaidSegment, type Layout, type Segment6 } from './layout.ts'
 import { namesOf } from './names.ts'
 
 /**
@@ -38,11 +39,30 @@ function general({ domain }: Layout, segments: readonly LaidSegment[]): string[]
     'dhcp-lease-max=100000',
     'leasefile-ro',
     'no-ping',
+    ...(segments.some(({ ipv6 }) => ipv6 !== undefined) ? ['enable-ra'] : []),
+  ]
+}
+
+/**
+ * Router advertisements say that addresses come by DHCPv6 (`static`: managed, nothing to make up by oneself) and, unless the
+ * anchor is the firewall, that there is no way out by it. Clients are known by their MAC, which dnsmasq takes from its
+ * neighbours: what a guest makes of its DUID does not matter.
+ */
+function dhcp6(layout: Layout, segment: LaidSegment, { prefix, anchor_address, gateway }: Segment6): string[] {
+  const tag = segment.interface
+  return [
+    `dhcp-range=set:${tag},${formatAddress6(prefix.network)},static,64,infinite`,
+    `dhcp-option=tag:${tag},option6:dns-server,[${anchor_address}]`,
+    `dhcp-option=tag:${tag},option6:domain-search,${layout.domain}`,
+    ...(gateway === anchor_address ? [] : [`ra-param=${segment.interface},0,0`]),
   ]
 }
 
 function names(layout: Layout): string[] {
-  return namesOf(layout).map(({ name, address }) => `host-record=${name}.${layout.domain},${name},${address}`)
+  return namesOf(layout).map(
+    ({ name, address, address6 }) =>
+      `host-record=${name}.${layout.domain},${name},${address}${address6 === undefined ? '' : `,${address6}`}`,
+  )
 }
 
 function dhcp(layout: Layout, segment: LaidSegment): string[] {
@@ -56,11 +76,14 @@ function dhcp(layout: Layout, segment: LaidSegment): string[] {
       : `dhcp-option=tag:${tag},option:router,${segment.gateway}`,
     `dhcp-option=tag:${tag},option:dns-server,${segment.anchor_address}`,
     `dhcp-option=tag:${tag},option:domain-search,${layout.domain}`,
+    ...(segment.ipv6 === undefined ? [] : dhcp6(layout, segment, segment.ipv6)),
     ...groups
       .flatMap((group) => group.instances)
       .map((name) => {
         const address = formatAddress(layout.addresses.of(name, segment.name))
-        return `dhcp-host=${layout.mac(name, segment.name)},${address},${name},infinite`
+        const address6 = address6In(layout, name, segment.name)
+        const both = address6 === undefined ? address : `${address},[${address6}]`
+        return `dhcp-host=${layout.mac(name, segment.name)},${both},${name},infinite`
       }),
   ]
 }

@@ -1,26 +1,35 @@
 import type { Firewall, Rule } from '../stack/stack.ts'
 import type { ConfigFile } from './compiled.ts'
+import type { Family } from './layout.ts'
 import { commentOf, rule } from './nftables.ts'
 
 /** What a rule of the file has beside its verdict: a limit and a line in the log. */
 
 /** One for each rule of the file: what it expands to shares it. */
-export function limits(firewall: Firewall): readonly string[] {
+export function limits(firewall: Firewall, ipv6: boolean): readonly string[] {
   const seen = new Set<number>()
   return firewall.rules.flatMap(({ number, limit }) => {
     if (limit === undefined || seen.has(number)) return []
     seen.add(number)
     return limit.each_client
-      ? [`set clients${number} { type ipv4_addr; size ${CLIENTS}; flags dynamic; timeout ${FORGOTTEN[limit.per]}; }`]
+      ? (['ipv4', ...(ipv6 ? ['ipv6'] : [])] as const).map(
+          (type) =>
+            `set ${type === 'ipv4' ? 'clients' : 'networks'}${number} { type ${type}_addr; size ${CLIENTS}; flags dynamic; timeout ${FORGOTTEN[limit.per]}; }`,
+        )
       : [`limit limit${number} { rate over ${rateOf(limit)} }`]
   })
 }
 
-/** Beyond the limit a connection is dropped, whatever rules come after: the first rule that matches decides. */
-export function limited({ number, limit, words }: Rule, match: readonly string[]): string[] {
+/**
+ * Beyond the limit a connection is dropped, whatever rules come after: the first rule that matches decides. Over IPv6 a
+ * client has a whole /64 of addresses, and is counted as that.
+ */
+export function limited({ number, limit, words }: Rule, match: readonly string[], family: Family): string[] {
   if (limit === undefined) return []
   const over = limit.each_client
-    ? `update @clients${number} { ip saddr limit rate over ${rateOf(limit)} }`
+    ? family === 4
+      ? `update @clients${number} { ip saddr limit rate over ${rateOf(limit)} }`
+      : `update @networks${number} { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over ${rateOf(limit)} }`
     : `limit name "limit${number}"`
   return [rule([...match, over], 'drop', `over the limit: ${words}`)]
 }

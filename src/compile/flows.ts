@@ -46,7 +46,7 @@ function roleFlows(layout: Layout, appliance: PlacedAppliance): Flow[] {
 }
 
 /** What is open to anyone is not listed again for each segment. */
-function firewallFlows(by: string, passages: readonly Passage[]): Flow[] {
+export function firewallFlows(by: string, passages: readonly Passage[]): Flow[] {
   const flows = passages.flatMap((passage, index): Flow[] => {
     if (passage.rule.verdict === 'deny') return []
     const denied = denials(passages.slice(0, index), passage)

@@ -1,21 +1,29 @@
 import type { BalancedService, HeaderRules, Limit, LoadBalancer, Redirect, Route } from '../stack/stack.ts'
 import { plain, rawLines, SECRETS, word } from './haproxy-words.ts'
-import { addressIn, type Layout, segmentOf } from './layout.ts'
+import { address6In, addressIn, type Layout, segmentOf } from './layout.ts'
 import { routeName } from './pools.ts'
+import { proxiesTo } from './proxy.ts'
 
 /** Where a service listens, whom it takes, and to which pool each request goes. */
 export function frontend(layout: Layout, balancer: LoadBalancer, service: BalancedService): string[] {
   const { name, listen, mode, tls, limits, headers, routes, target, raw } = service
-  const where = `${addressIn(layout, balancer.name, listen.segment)}:${listen.port}`
+  const here6 = address6In(layout, balancer.name, listen.segment)
+  const places = [
+    `${addressIn(layout, balancer.name, listen.segment)}:${listen.port}`,
+    ...(here6 === undefined ? [] : [`[${here6}]:${listen.port}`]),
+  ]
+  const proxies = proxiesTo(layout, service)
   const alpn = mode === 'http' ? ' alpn h2,http/1.1' : ''
   const crypt = tls.length === 0 ? '' : ` ssl${tls.map((secret) => ` crt ${SECRETS}/${secret}.pem`).join('')}${alpn}`
   return [
     `frontend ${name}`,
-    `  bind ${where}${crypt}`,
+    ...places.map((where) => `  bind ${where}${crypt}`),
     `  mode ${mode}`,
+    // A firewall's proxy says first whom it speaks for: so the client's address is kept over IPv6 too.
+    ...(proxies.length === 0 ? [] : [`  tcp-request connection expect-proxy layer4 if { src ${proxies.join(' ')} }`]),
     ...(limits.connections === undefined ? [] : [`  maxconn ${limits.connections}`]),
     ...(mode === 'http' ? HTTP_CLIENT : ['  timeout client 1h', '  option clitcpka']),
-    ...clientLimits(limits),
+    ...clientLimits(limits, proxies.length === 0 ? 'connection' : 'session'),
     ...(mode === 'http' ? forwarded(layout, service) : []),
     ...headerLines('http-request', headers.request),
     ...headerLines('http-after-response', headers.response),
@@ -30,8 +38,14 @@ export function frontend(layout: Layout, balancer: LoadBalancer, service: Balanc
 
 const HTTP_CLIENT = ['  timeout client 60s', '  timeout http-request 10s', '  timeout http-keep-alive 15s']
 
-/** A table of client addresses; IPv4 addresses are in it as mapped ones. */
-function clientLimits({ connections_per_client, requests_per_client }: BalancedService['limits']): string[] {
+/**
+ * A table of client addresses; IPv4 addresses are in it as mapped ones. Rules of a `connection` are asked before the PROXY
+ * protocol, and would take the proxy for the client; those of a `session` after it.
+ */
+function clientLimits(
+  { connections_per_client, requests_per_client }: BalancedService['limits'],
+  when: 'connection' | 'session',
+): string[] {
   if (connections_per_client === undefined && requests_per_client === undefined) return []
   const [period, expire] = requests_per_client === undefined ? ['1s', '1m'] : PERIODS[requests_per_client.per]
   const stored = [
@@ -40,10 +54,10 @@ function clientLimits({ connections_per_client, requests_per_client }: BalancedS
   ]
   return [
     `  stick-table type ipv6 size 100k expire ${expire} store ${stored.join(',')}`,
-    '  tcp-request connection track-sc0 src',
+    `  tcp-request ${when} track-sc0 src`,
     ...(connections_per_client === undefined
       ? []
-      : [`  tcp-request connection reject if { sc0_conn_cur gt ${connections_per_client} }`]),
+      : [`  tcp-request ${when} reject if { sc0_conn_cur gt ${connections_per_client} }`]),
     ...(requests_per_client === undefined
       ? []
       : [`  http-request deny deny_status 429 if { sc0_http_req_rate gt ${requests_per_client.count} }`]),

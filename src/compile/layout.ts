@@ -1,4 +1,5 @@
 import { formatAddress, type Prefix, prefix } from '../lib/ip.ts'
+import { formatAddress6, formatPrefix6, type Prefix6, prefix6, sameDigits } from '../lib/ip6.ts'
 import type { Segment, Stack } from '../stack/stack.ts'
 import { type Addresses, addressesOf } from './addressing.ts'
 import { byName, type PlacedAppliance } from './appliances.ts'
@@ -25,7 +26,18 @@ export type LaidSegment = {
   readonly anchor: string
   readonly anchor_address: string
   readonly gateway: string | undefined
+  readonly ipv6: Segment6 | undefined
 }
+
+/** What a segment is in IPv6. Interface and appliances are the same as in IPv4. */
+export type Segment6 = {
+  readonly prefix: Prefix6
+  readonly prefix_text: string
+  readonly anchor_address: string
+  readonly gateway: string | undefined
+}
+
+export type Family = 4 | 6
 
 export function layOut(stack: Stack, appliances: readonly PlacedAppliance[], facts: SiteFacts | undefined): Layout {
   const addresses = addressesOf(stack, appliances)
@@ -57,6 +69,22 @@ export function addressIn(layout: Layout, instance: string, segment: string): st
   return formatAddress(layout.addresses.of(instance, segment))
 }
 
+/** The address in the other family has the same number in its segment (lib/ip6.ts); undefined where the segment has none. */
+export function address6In(layout: Layout, instance: string, segment: string): string | undefined {
+  const laid = segmentOf(layout, segment)
+  return laid.ipv6 && number6(laid.prefix, laid.ipv6.prefix, layout.addresses.of(instance, segment))
+}
+
+/** The same in the family asked for. */
+export function addressOf(layout: Layout, family: Family, instance: string, segment: string): string | undefined {
+  return family === 4 ? addressIn(layout, instance, segment) : address6In(layout, instance, segment)
+}
+
+/** An appliance speaks IPv6 where one of its segments does. */
+export function speaks6(layout: Layout, appliance: PlacedAppliance): boolean {
+  return appliance.segments.some((name) => segmentOf(layout, name).ipv6 !== undefined)
+}
+
 /** The site's network that an appliance touches, which is also the name of its leg there. */
 export function outerLeg(appliance: PlacedAppliance): 'outside' | 'services' | undefined {
   switch (appliance.role) {
@@ -72,7 +100,16 @@ export function outerLeg(appliance: PlacedAppliance): 'outside' | 'services' | u
 export function legsOf(layout: Layout, appliance: PlacedAppliance): readonly Leg[] {
   const outer = outerLeg(appliance)
   const outer_legs: Leg[] =
-    outer === undefined ? [] : [{ to: outer, interface: outer, mac: layout.mac(appliance.name, `>${outer}`) }]
+    outer === undefined
+      ? []
+      : [
+          {
+            to: outer,
+            interface: outer,
+            mac: layout.mac(appliance.name, `>${outer}`),
+            ...(outer === 'outside' && speaks6(layout, appliance) ? { ipv6: true as const } : {}),
+          },
+        ]
   const inner = appliance.segments.map((segment) => ({
     ...machineLeg(layout, appliance.name, segment, interfaceOf(segment)),
     also: centralAddresses(layout, appliance, segment),
@@ -81,6 +118,7 @@ export function legsOf(layout: Layout, appliance: PlacedAppliance): readonly Leg
 }
 
 export function machineLeg(layout: Layout, instance: string, segment: string, name: string): Leg {
+  const address6 = address6In(layout, instance, segment)
   return {
     to: 'segment',
     interface: name,
@@ -88,6 +126,7 @@ export function machineLeg(layout: Layout, instance: string, segment: string, na
     mac: layout.mac(instance, segment),
     address: addressIn(layout, instance, segment),
     also: [],
+    ...(address6 === undefined ? {} : { address6 }),
   }
 }
 
@@ -105,7 +144,7 @@ function isUsed(stack: Stack, appliances: readonly PlacedAppliance[], name: stri
 
 function laySegment(
   stack: Stack,
-  { name, prefix: prefix_text }: Segment,
+  { name, prefix: prefix_text, prefix6: prefix6_text }: Segment,
   appliances: readonly PlacedAppliance[],
   addresses: Addresses,
 ): LaidSegment {
@@ -113,15 +152,27 @@ function laySegment(
   const anchor = here[0]
   if (anchor === undefined) throw new Error(`segment ${name} of stack ${stack.name} has no appliance`)
   const firewall = here.find((appliance) => appliance.role === 'firewall')
+  const whole = prefix(prefix_text)
+  const whole6 = prefix6_text === undefined ? undefined : prefix6(prefix6_text)
   return {
     name,
-    prefix: prefix(prefix_text),
+    prefix: whole,
     prefix_text,
     interface: interfaceOf(name),
     anchor: anchor.name,
     anchor_address: formatAddress(addresses.of(anchor.name, name)),
     gateway: firewall === undefined ? undefined : formatAddress(addresses.of(firewall.name, name)),
+    ipv6: whole6 && {
+      prefix: whole6,
+      prefix_text: formatPrefix6(whole6),
+      anchor_address: number6(whole, whole6, addresses.of(anchor.name, name)),
+      gateway: firewall === undefined ? undefined : number6(whole, whole6, addresses.of(firewall.name, name)),
+    },
   }
+}
+
+function number6(whole: Prefix, whole6: Prefix6, value: number): string {
+  return formatAddress6(sameDigits(whole6, value - whole.network))
 }
 
 /** The outer leg is `>outside` or `>services`, so that a segment may have these names. */

@@ -4,7 +4,7 @@ import { byName, type PlacedAppliance } from './appliances.ts'
 import type { CompiledAppliance } from './compiled.ts'
 import { haproxyConf } from './haproxy.ts'
 import { SECRETS } from './haproxy-words.ts'
-import { addressIn, type Layout, segmentOf } from './layout.ts'
+import { address6In, addressIn, type Layout, segmentOf } from './layout.ts'
 import { addressList, interfaceIs, nftablesFile, rule } from './nftables.ts'
 import { servedBy } from './pools.ts'
 
@@ -63,11 +63,24 @@ function balancerRules(layout: Layout, balancer: LoadBalancer): string {
 
 /** Leg and address and port together: Linux would take a packet for any of its addresses on any leg. */
 function listening(layout: Layout, appliance: PlacedAppliance, balancer: LoadBalancer): string[] {
-  return byName(balancer.services).map(({ name, listen }) => {
-    const { interface: leg, prefix_text } = segmentOf(layout, listen.segment)
-    const from = comesRouted(layout, appliance, listen.segment) ? '' : `ip saddr ${prefix_text}`
-    const to = `ip daddr ${addressIn(layout, balancer.name, listen.segment)} tcp dport ${listen.port}`
-    return rule([interfaceIs('iifname', leg), from, to], 'accept', name)
+  return byName(balancer.services).flatMap(({ name, listen }) => {
+    const { interface: leg, prefix_text, ipv6 } = segmentOf(layout, listen.segment)
+    const routed = comesRouted(layout, appliance, listen.segment)
+    const line = (ip: 'ip' | 'ip6', prefix: string, own: string) =>
+      rule(
+        [
+          interfaceIs('iifname', leg),
+          routed ? '' : `${ip} saddr ${prefix}`,
+          `${ip} daddr ${own} tcp dport ${listen.port}`,
+        ],
+        'accept',
+        name,
+      )
+    const own6 = address6In(layout, balancer.name, listen.segment)
+    return [
+      line('ip', prefix_text, addressIn(layout, balancer.name, listen.segment)),
+      ...(ipv6 === undefined || own6 === undefined ? [] : [line('ip6', ipv6.prefix_text, own6)]),
+    ]
   })
 }
 

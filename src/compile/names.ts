@@ -1,8 +1,8 @@
 import { formatAddress } from '../lib/ip.ts'
 import { byName } from './appliances.ts'
-import { addressIn, type Layout } from './layout.ts'
+import { address6In, addressIn, type Layout } from './layout.ts'
 
-export type NamedAddress = { readonly name: string; readonly address: string }
+export type NamedAddress = { readonly name: string; readonly address: string; readonly address6?: string | undefined }
 
 /**
  * Every name of the stack's DNS. A name may have several addresses, such as an appliance with several legs; dnsmasq
@@ -14,13 +14,22 @@ export function namesOf(layout: Layout): readonly NamedAddress[] {
 
 function applianceNames(layout: Layout): NamedAddress[] {
   return byName(layout.appliances).flatMap(({ name, segments }) =>
-    segments.map((segment) => ({ name, address: addressIn(layout, name, segment) })),
+    segments.map((segment) => ({
+      name,
+      address: addressIn(layout, name, segment),
+      // `localise-queries` is about IPv4 alone: of several IPv6 addresses all would be given, most of them out of reach.
+      address6: segments.length === 1 ? address6In(layout, name, segment) : undefined,
+    })),
   )
 }
 
 function machineNames(layout: Layout): NamedAddress[] {
   return byName(layout.stack.machines).flatMap(({ instances, segment }) =>
-    instances.map((name) => ({ name, address: addressIn(layout, name, segment) })),
+    instances.map((name) => ({
+      name,
+      address: addressIn(layout, name, segment),
+      address6: address6In(layout, name, segment),
+    })),
   )
 }
 
@@ -29,6 +38,7 @@ function balancedNames(layout: Layout): NamedAddress[] {
     byName(balancer.services).map(({ name, listen }) => ({
       name,
       address: addressIn(layout, balancer.name, listen.segment),
+      address6: address6In(layout, balancer.name, listen.segment),
     })),
   )
 }

@@ -1,13 +1,13 @@
 import type { PlacedAppliance } from './appliances.ts'
 import type { ConfigFile, Leg } from './compiled.ts'
-import { addressIn, type LaidSegment, type Layout, segmentOf } from './layout.ts'
+import { address6In, addressIn, type Layout, segmentOf } from './layout.ts'
 
 /** One systemd-networkd file per leg; see systemd.network(5). */
 export function networkFiles(layout: Layout, appliance: PlacedAppliance, legs: readonly Leg[]): ConfigFile[] {
   const routes = routesOf(layout, appliance)
   return legs.map((leg) => ({
     path: `/etc/systemd/network/10-${leg.interface}.network`,
-    text: leg.to === 'segment' ? innerFile(layout, leg, routes.get(leg.segment) ?? []) : outerFile(leg),
+    text: leg.to === 'segment' ? innerFile(layout, appliance, leg, routes.get(leg.segment) ?? []) : outerFile(leg),
   }))
 }
 
@@ -22,22 +22,45 @@ function routesOf(layout: Layout, appliance: PlacedAppliance): ReadonlyMap<strin
     .filter(({ gateway }) => gateway !== undefined)
   return new Map(
     behind.map((segment, index) => {
-      const own_address = addressIn(layout, appliance.name, segment.name)
-      const own_table = behind.length > 1 ? tableLines(segment, own_address, 100 + index) : []
-      return [segment.name, [...(index === 0 ? ['', '[Route]', `Gateway=${segment.gateway}`] : []), ...own_table]]
+      const own_address = `${addressIn(layout, appliance.name, segment.name)}/32`
+      const { prefix_text, gateway, ipv6 } = segment
+      const own6 = ipv6 && { ...ipv6, own_address: `${address6In(layout, appliance.name, segment.name)}/128` }
+      const several = behind.length > 1
+      return [
+        segment.name,
+        [
+          ...(index === 0 ? ['', '[Route]', `Gateway=${gateway}`] : []),
+          ...(several ? tableLines(prefix_text, gateway, own_address, 100 + index) : []),
+          ...(own6 !== undefined && (index === 0 || !behind.slice(0, index).some((other) => other.ipv6 !== undefined))
+            ? ['', '[Route]', `Gateway=${own6.gateway}`]
+            : []),
+          ...(own6 !== undefined && several
+            ? tableLines(own6.prefix_text, own6.gateway, own6.own_address, 100 + index)
+            : []),
+        ],
+      ]
     }),
   )
 }
 
-function tableLines({ prefix_text, gateway }: LaidSegment, own_address: string, table: number): string[] {
-  const on_link = ['', '[Route]', `Destination=${prefix_text}`, 'Scope=link', `Table=${table}`]
+function tableLines(prefix: string, gateway: string | undefined, own_address: string, table: number): string[] {
+  // A scope is a matter of IPv4 alone.
+  const scope = prefix.includes(':') ? [] : ['Scope=link']
+  const on_link = ['', '[Route]', `Destination=${prefix}`, ...scope, `Table=${table}`]
   const onward = ['', '[Route]', `Gateway=${gateway}`, `Table=${table}`]
-  return [...on_link, ...onward, '', '[RoutingPolicyRule]', `From=${own_address}/32`, `Table=${table}`]
+  return [...on_link, ...onward, '', '[RoutingPolicyRule]', `From=${own_address}`, `Table=${table}`]
 }
 
 /** `ConfigureWithoutCarrier`: an address is there before the bridge is, so that programs can bind to it at once. */
-function innerFile(layout: Layout, leg: Extract<Leg, { to: 'segment' }>, routes: readonly string[]): string {
-  const { prefix } = segmentOf(layout, leg.segment)
+function innerFile(
+  layout: Layout,
+  appliance: PlacedAppliance,
+  leg: Extract<Leg, { to: 'segment' }>,
+  routes: readonly string[],
+): string {
+  const { prefix, anchor } = segmentOf(layout, leg.segment)
+  // The anchor advertises what is on the link (dnsmasq.ts); a firewall beside it, that it is the way to other segments.
+  const advertises = leg.address6 !== undefined && appliance.role === 'firewall' && anchor !== appliance.name
   return lines([
     '[Match]',
     `Name=${leg.interface}`,
@@ -48,8 +71,11 @@ function innerFile(layout: Layout, leg: Extract<Leg, { to: 'segment' }>, routes:
     '[Network]',
     `Address=${leg.address}/${prefix.bits}`,
     ...leg.also.map((address) => `Address=${address}/32`),
+    ...(leg.address6 === undefined ? [] : [`Address=${leg.address6}/64`]),
     'ConfigureWithoutCarrier=yes',
+    ...(leg.address6 === undefined ? OFF6 : ON6),
     ...QUIET,
+    ...(advertises ? ADVERTISES : []),
     ...routes,
   ])
 }
@@ -58,7 +84,8 @@ function innerFile(layout: Layout, leg: Extract<Leg, { to: 'segment' }>, routes:
  * The lease depends on the MAC alone, which is the same at every site and after every replacement. Nothing else is taken
  * from the site: its names mean nothing inside, and a NAT box has no route but to the services network itself.
  */
-function outerFile(leg: Leg): string {
+function outerFile(leg: Exclude<Leg, { to: 'segment' }>): string {
+  const takes6 = leg.ipv6 === true
   return lines([
     '[Match]',
     `Name=${leg.interface}`,
@@ -68,6 +95,7 @@ function outerFile(leg: Leg): string {
     '',
     '[Network]',
     'DHCP=ipv4',
+    ...(takes6 ? TAKES6 : OFF6),
     ...QUIET,
     '',
     '[DHCPv4]',
@@ -78,10 +106,40 @@ function outerFile(leg: Leg): string {
     'UseDomains=no',
     'UseNTP=no',
     ...(leg.to === 'services' ? ['UseRoutes=no', 'UseGateway=no'] : []),
+    ...(takes6 ? OUTER6 : []),
   ])
 }
 
-const QUIET = ['LinkLocalAddressing=no', 'IPv6AcceptRA=no', 'LLMNR=no', 'MulticastDNS=no', 'LLDP=no']
+const QUIET = ['LLMNR=no', 'MulticastDNS=no', 'LLDP=no']
+const OFF6 = ['LinkLocalAddressing=no', 'IPv6AcceptRA=no']
+const ON6 = ['LinkLocalAddressing=ipv6', 'IPv6AcceptRA=no']
+const TAKES6 = ['LinkLocalAddressing=ipv6', 'IPv6AcceptRA=yes', 'IPv6PrivacyExtensions=no']
+const ADVERTISES = [
+  'IPv6SendRA=yes',
+  '',
+  '[IPv6SendRA]',
+  'Managed=yes',
+  'OtherInformation=yes',
+  'EmitDNS=no',
+  'EmitDomains=no',
+]
+
+/** Either way of the site gives an address that follows from the MAC, so it comes back after every replacement. */
+const OUTER6 = [
+  '',
+  '[IPv6AcceptRA]',
+  'Token=eui64',
+  'UseDNS=no',
+  'UseDomains=no',
+  '',
+  '[DHCPv6]',
+  'DUIDType=link-layer',
+  'IAID=1',
+  'UseHostname=no',
+  'UseDNS=no',
+  'UseDomains=no',
+  'UseNTP=no',
+]
 
 function lines(list: readonly string[]): string {
   return `${list.join('\n')}\n`

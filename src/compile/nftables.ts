@@ -40,6 +40,14 @@ export function interfaceIs(way: 'iifname' | 'oifname', name: string): string {
   return `${way} "${name}"`
 }
 
+/** The version of IP that a rule is about, where nothing else in it says so. */
+export const IPV6 = 'meta nfproto ipv6'
+
+/** As they are written, one by one. */
+export function textList(addresses: readonly string[]): string {
+  return list([...new Set(addresses)])
+}
+
 /** Neighbouring addresses are written as a range. */
 export function addressList(addresses: readonly number[]): string {
   const sorted = [...new Set(addresses)].sort((a, b) => a - b)

@@ -1,6 +1,7 @@
-import { address, covers, formatPrefix, overlapOf, type Prefix, prefix } from '../lib/ip.ts'
+import { looksLike6 } from '../lib/ip6.ts'
+import { commonOf, isWithin } from '../lib/networks.ts'
 import type { End, Firewall, PortRange, Rule } from '../stack/stack.ts'
-import { addressIn, type LaidSegment, type Layout, segmentOf } from './layout.ts'
+import { addressOf, type Family, type LaidSegment, type Layout, segmentOf } from './layout.ts'
 
 /**
  * One way through a firewall that a rule opens or closes: from one leg to another. The first that matches decides.
@@ -11,6 +12,8 @@ import { addressIn, type LaidSegment, type Layout, segmentOf } from './layout.ts
  *   there: a balanced service, or one machine; at the port that it has inside.
  * - Machines of one segment talk directly; a rule between them opens nothing.
  * - Errors about open connections pass with these.
+ * - A passage has one family. Over IPv6 nothing is translated: from outside a proxy takes TCP at the outside address, and
+ *   nothing goes out (docs/decisions/013).
  * - What is denied is told by where it would lead, as what is allowed: from outside, after the translation.
  */
 export type Passage = {
@@ -19,7 +22,8 @@ export type Passage = {
   readonly to: Side
   readonly protocol: Rule['protocol']
   readonly ports: PortRange | undefined
-  /** From outside, the firewall's address is translated to the one of `to`. */
+  readonly family: Family
+  /** From outside, the firewall's address is translated to the one of `to` (IPv4), or its proxy connects to that (IPv6). */
   readonly translated: boolean
   readonly words: string
 }
@@ -27,32 +31,38 @@ export type Passage = {
 export type Side = {
   /** `outside` or the name of a segment. */
   readonly at: { readonly outside: true } | { readonly outside: false; readonly segment: LaidSegment }
-  readonly match: { readonly by: 'any' } | { readonly by: 'prefixes'; readonly prefixes: readonly Prefix[] } | ByAddress
+  readonly match: { readonly by: 'any' } | { readonly by: 'prefixes'; readonly prefixes: readonly string[] } | ByAddress
   /** As `Flow` names it. */
   readonly names: readonly string[]
   /** Only this port, where a balanced service is meant. */
   readonly port: number | undefined
 }
 
-type ByAddress = { readonly by: 'addresses'; readonly addresses: readonly number[] }
+type ByAddress = { readonly by: 'addresses'; readonly addresses: readonly string[] }
 
-export function passagesOf(layout: Layout, firewall: Firewall): readonly Passage[] {
-  const inside = [...firewall.inside].sort().map((name) => segmentOf(layout, name))
+export function passagesOf(layout: Layout, firewall: Firewall, family: Family = 4): readonly Passage[] {
+  const inside = [...firewall.inside]
+    .sort()
+    .map((name) => segmentOf(layout, name))
+    .filter((segment) => family === 4 || segment.ipv6 !== undefined)
   return firewall.rules.flatMap((rule) => {
-    const from = rule.from.flatMap((end) => sidesOf(layout, inside, end))
-    const to = rule.to.flatMap((end) => sidesOf(layout, inside, end))
-    return from.flatMap((source) => to.flatMap((target) => passage(rule, source, target)))
+    const from = rule.from.flatMap((end) => sidesOf(layout, family, inside, end))
+    const to = rule.to.flatMap((end) => sidesOf(layout, family, inside, end))
+    return from.flatMap((source) => to.flatMap((target) => passage(family, rule, source, target)))
   })
 }
 
-function passage(rule: Rule, from: Side, to: Side): Passage[] {
+function passage(family: Family, rule: Rule, from: Side, to: Side): Passage[] {
   if (from.at.outside && to.at.outside) return []
   if (!from.at.outside && !to.at.outside && from.at.segment.name === to.at.segment.name) return []
+  // Timestamps are a matter of IPv4 alone.
+  if (family === 6 && (to.at.outside || rule.icmp === 'timestamp-request')) return []
   const translated = from.at.outside && rule.verdict === 'allow'
+  if (family === 6 && translated && rule.protocol !== 'tcp') return []
   if (translated && !(to.match.by === 'addresses' && to.match.addresses.length === 1)) return []
   const ports = portsFor(rule, to.port)
   if (ports === 'none') return []
-  return [{ rule, from, to, protocol: rule.protocol, ports, translated, words: rule.words }]
+  return [{ rule, from, to, protocol: rule.protocol, ports, family, translated, words: rule.words }]
 }
 
 /** A balanced service has one port, and it is TCP; a rule that names others does not mean it. */
@@ -62,29 +72,36 @@ function portsFor(rule: Rule, port: number | undefined): PortRange | undefined |
   return rule.protocol === 'tcp' && meant ? { first: port, last: port } : 'none'
 }
 
-function sidesOf(layout: Layout, inside: readonly LaidSegment[], end: End): readonly Side[] {
+function sidesOf(layout: Layout, family: Family, inside: readonly LaidSegment[], end: End): readonly Side[] {
   switch (end.kind) {
     case 'anyone':
-      return [outside({ by: 'any' }, 'anyone'), ...inside.map((segment) => whole(segment, segment.prefix))]
+      return [outside({ by: 'any' }, 'anyone'), ...inside.map((segment) => whole(segment, wholeOf(family, segment)))]
     case 'prefix':
-      return prefixSides(inside, prefix(end.prefix))
+      return prefixSides(family, inside, end.prefix)
     case 'group':
-      return together(end.prefixes.flatMap((each) => prefixSides(inside, prefix(each))))
+      return together(end.prefixes.flatMap((each) => prefixSides(family, inside, each)))
     case 'segment':
-      return inside.filter(({ name }) => name === end.segment).map((segment) => whole(segment, segment.prefix))
+      return inside
+        .filter(({ name }) => name === end.segment)
+        .map((segment) => whole(segment, wholeOf(family, segment)))
     case 'machine':
-      return machineSides(layout, inside, end.machine)
+      return machineSides(layout, family, inside, end.machine)
     case 'balanced':
-      return balancedSides(layout, inside, end.service)
+      return balancedSides(layout, family, inside, end.service)
   }
 }
 
-function prefixSides(inside: readonly LaidSegment[], wanted: Prefix): Side[] {
-  const beyond = inside.some((segment) => covers(segment.prefix, wanted))
+function wholeOf(family: Family, segment: LaidSegment): string {
+  return family === 4 ? segment.prefix_text : (segment.ipv6?.prefix_text ?? '')
+}
+
+function prefixSides(family: Family, inside: readonly LaidSegment[], wanted: string): Side[] {
+  if (looksLike6(wanted) !== (family === 6)) return []
+  const beyond = inside.some((segment) => isWithin(wanted, wholeOf(family, segment)))
     ? []
-    : [outside({ by: 'prefixes', prefixes: [wanted] }, formatPrefix(wanted))]
+    : [outside({ by: 'prefixes', prefixes: [wanted] }, wanted)]
   const within = inside.flatMap((segment) => {
-    const part = overlapOf(segment.prefix, wanted)
+    const part = commonOf(wholeOf(family, segment), wanted)
     return part === undefined ? [] : [whole(segment, part)]
   })
   return [...beyond, ...within]
@@ -101,14 +118,14 @@ function together(sides: readonly Side[]): Side[] {
     if (first === undefined) return []
     const all = [first, ...more].flatMap(({ match }) => (match.by === 'prefixes' ? match.prefixes : []))
     const prefixes = all.filter(
-      (each, index) => !all.some((other, at) => covers(other, each) && (!covers(each, other) || at < index)),
+      (each, index) => !all.some((other, at) => isWithin(each, other) && (!isWithin(other, each) || at < index)),
     )
-    return [{ ...first, match: { by: 'prefixes', prefixes }, names: prefixes.map(formatPrefix) }]
+    return [{ ...first, match: { by: 'prefixes', prefixes }, names: prefixes }]
   })
 }
 
 /** A group by its name, or a single instance. */
-function machineSides(layout: Layout, inside: readonly LaidSegment[], name: string): Side[] {
+function machineSides(layout: Layout, family: Family, inside: readonly LaidSegment[], name: string): Side[] {
   const group = layout.stack.machines.find((candidate) => candidate.name === name)
   const names = group?.instances ?? [name]
   return inside.flatMap((segment) => {
@@ -117,21 +134,21 @@ function machineSides(layout: Layout, inside: readonly LaidSegment[], name: stri
     return [
       at(
         segment,
-        here.map((instance) => layout.addresses.of(instance, segment.name)),
+        here.flatMap((instance) => addressOf(layout, family, instance, segment.name) ?? []),
         here,
       ),
     ]
   })
 }
 
-function balancedSides(layout: Layout, inside: readonly LaidSegment[], name: string): Side[] {
+function balancedSides(layout: Layout, family: Family, inside: readonly LaidSegment[], name: string): Side[] {
   for (const balancer of layout.stack.load_balancers) {
     const service = balancer.services.find((candidate) => candidate.name === name)
     if (service === undefined) continue
     const segment = inside.find((candidate) => candidate.name === service.listen.segment)
     if (segment === undefined) return []
-    const here = address(addressIn(layout, balancer.name, segment.name))
-    return [{ ...at(segment, [here], [`service:${name}`]), port: service.listen.port }]
+    const here = addressOf(layout, family, balancer.name, segment.name)
+    return here === undefined ? [] : [{ ...at(segment, [here], [`service:${name}`]), port: service.listen.port }]
   }
   return []
 }
@@ -140,11 +157,11 @@ function outside(match: Side['match'], name: string): Side {
   return { at: { outside: true }, match, names: [name], port: undefined }
 }
 
-function whole(segment: LaidSegment, part: Prefix): Side {
+function whole(segment: LaidSegment, part: string): Side {
   const match = { by: 'prefixes' as const, prefixes: [part] }
-  return { at: { outside: false, segment }, match, names: [formatPrefix(part)], port: undefined }
+  return { at: { outside: false, segment }, match, names: [part], port: undefined }
 }
 
-function at(segment: LaidSegment, addresses: readonly number[], names: readonly string[]): Side {
+function at(segment: LaidSegment, addresses: readonly string[], names: readonly string[]): Side {
   return { at: { outside: false, segment }, match: { by: 'addresses', addresses }, names, port: undefined }
 }

@@ -4,9 +4,28 @@ import type { CompiledAppliance } from './compiled.ts'
  * Kernel settings by role; see Documentation/networking/ip-sysctl.rst of Linux. A load balancer routes nothing. All
  * answer ARP for an address on its own leg only, and take no packet from a leg that its source does not live behind.
  */
-export function sysctlConf(role: CompiledAppliance['role']): string {
-  const settings = [...(role === 'load-balancer' ? BALANCER : ROUTER), ...EVERYONE]
+export function sysctlConf(role: CompiledAppliance['role'], legs6: readonly string[]): string {
+  const settings = [...(role === 'load-balancer' ? BALANCER : ROUTER), ...EVERYONE, ...ipv6Settings(role, legs6)]
   return `${settings.map(([name, value]) => `${name} = ${value}`).join('\n')}\n`
+}
+
+/**
+ * IPv6 is off, and systemd-networkd turns it on for the legs that have it. They are used at once, without a second of
+ * duplicate address detection (RFC 4862 section 5.4 leaves that to configuration): all addresses are computed, as those
+ * are that DHCP gives without asking. Only a firewall forwards.
+ */
+function ipv6Settings(role: CompiledAppliance['role'], legs: readonly string[]): readonly Setting[] {
+  if (legs.length === 0) return []
+  return [
+    ['net.ipv6.conf.lo.disable_ipv6', 0],
+    ...['all', 'default', ...legs].flatMap((which): Setting[] => [
+      [`net.ipv6.conf.${which}.accept_dad`, 0],
+      [`net.ipv6.conf.${which}.accept_redirects`, 0],
+      [`net.ipv6.conf.${which}.accept_source_route`, 0],
+    ]),
+    ...(role === 'firewall' ? [['net.ipv6.conf.all.forwarding', 1] as const] : []),
+    ...(role === 'load-balancer' ? [['net.ipv6.ip_nonlocal_bind', 1] as const] : []),
+  ]
 }
 
 type Setting = readonly [name: string, value: number]

@@ -92,15 +92,6 @@ export function covers(outer: Prefix, inner: Prefix): boolean {
   return outer.bits <= inner.bits && contains(outer, inner.network)
 }
 
-/** Every prefix that contains this one, itself first. */
-export function networksAround(text: string): readonly string[] {
-  const { network, bits } = prefix(text)
-  return Array.from({ length: bits + 1 }, (_, index) => {
-    const shorter = bits - index
-    return formatPrefix({ network: networkOf(network, shorter), bits: shorter })
-  })
-}
-
 export function netmaskOf({ bits }: Prefix): string {
   return formatAddress(2 ** 32 - 2 ** (32 - bits))
 }

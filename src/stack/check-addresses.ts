@@ -1,4 +1,5 @@
 import { contains, formatPrefix, lastOf, parseAddress } from '../lib/ip.ts'
+import { looksLike6 } from '../lib/ip6.ts'
 import { suggest } from './nearest.ts'
 import { clip, clipTo } from './problems-of-schema.ts'
 import { splitAddress } from './resolve.ts'
@@ -21,6 +22,11 @@ export function checkAddresses(view: View, report: Report): void {
       continue
     }
     checkLeg(view, place, instance, segment, report)
+    if (looksLike6(text)) {
+      const hint = `write the IPv4 address: the IPv6 address has the same number in its segment (10.10.2.50 and fd00:10:2::50)`
+      report('error', at, `${clip(text)} is an IPv6 address, which is not set by itself`, hint)
+      continue
+    }
     const parsed = parseAddress(text)
     if (!parsed.ok) {
       report('error', at, clipTo(160, parsed.why), 'such as 10.10.2.50')

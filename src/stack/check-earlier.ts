@@ -1,4 +1,4 @@
-import { networksAround } from '../lib/ip.ts'
+import { networksAround } from '../lib/networks.ts'
 import type { Traffic } from './forms.ts'
 import { type Carried, trafficWords } from './groups.ts'
 import { clip } from './problems-of-schema.ts'

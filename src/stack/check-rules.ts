@@ -1,4 +1,5 @@
 import { checkEarlier, type Earlier } from './check-earlier.ts'
+import { checkFamilies } from './check-families.ts'
 import { unknownHint } from './check-references.ts'
 import type { Traffic } from './forms.ts'
 import { type Carried, carriedBy, trafficWords } from './groups.ts'
@@ -33,6 +34,7 @@ export function checkRules(view: View, report: Report): Open {
       if (from === undefined || to === undefined || carried === undefined || verdict === undefined) continue
       if (!checkSides(from, verdict === 'deny' ? to.map((end) => ({ ...end, single: true })) : to, at, report)) continue
       if (!checkPorts(view, carried, to, verdict, report) || !checkDoor(rule, carried, from, at, report)) continue
+      if (!checkFamilies(verdict, carried, from, to, at, report)) continue
       checkEarlier({ rule, verdict, carried, from, to }, earlier, report)
     }
   }

@@ -8,8 +8,10 @@ import {
   parsePrefix,
   prefix as readPrefix,
 } from '../lib/ip.ts'
+import { checkSegments6 } from './check-segments6.ts'
 import { clip, clipTo } from './problems-of-schema.ts'
-import { legsOf, type Report, type View } from './view.ts'
+import type { Path } from './source.ts'
+import { byFamily, legsOf, type Report, type View } from './view.ts'
 
 /** Networks that no host takes for ordinary ones: RFC 1122 section 3.2.1.3, RFC 3927, RFC 1112. */
 const SPECIAL = [
@@ -21,17 +23,38 @@ const SPECIAL = [
 
 /** Segments are prefixes that do not overlap, hold what is in them, and have an appliance that serves them. */
 export function checkSegments(view: View, report: Report): void {
-  const usable: { name: string; prefix: Prefix; order: number }[] = []
-  for (const [order, [name, text]] of Object.entries(view.file.segments).entries()) {
-    const prefix = checkPrefix(name, text, report)
-    if (prefix !== undefined) usable.push({ name, prefix, order })
+  const usable: Usable[] = []
+  for (const [order, [name, texts]] of Object.entries(view.file.segments).entries()) {
+    const { v4, v6 } = byFamily(texts)
+    const at = ['segments', name]
+    if (v4 === undefined) {
+      const what = `segment "${clip(name)}" has no IPv4 prefix`
+      report(
+        'error',
+        at,
+        what,
+        `write [10.10.1.0/24, ${clip(v6 ?? '')}]: IPv6 is beside IPv4, not instead of it`,
+        'key',
+      )
+      continue
+    }
+    const more =
+      texts.find((text) => text !== v4 && text !== v6) ?? (new Set(texts).size < texts.length ? v4 : undefined)
+    if (more !== undefined) {
+      const what = `segment "${clip(name)}" has more than one prefix of a family`
+      report('error', at, what, 'give it one IPv4 prefix, and one IPv6 prefix beside it where it is to have one', 'key')
+    }
+    const prefix = checkPrefix(v4, view.prefixAt(name, v4), report)
+    if (prefix !== undefined) usable.push({ name, prefix, order, at: view.prefixAt(name, v4) })
   }
   checkOverlaps(usable, report)
+  checkSegments6(view, report)
   checkUse(view, report)
 }
 
-function checkPrefix(name: string, text: string, report: Report): Prefix | undefined {
-  const at = ['segments', name]
+type Usable = { readonly name: string; readonly prefix: Prefix; readonly order: number; readonly at: Path }
+
+function checkPrefix(text: string, at: Path, report: Report): Prefix | undefined {
   const parsed = parsePrefix(text)
   if (!parsed.ok) {
     report(
@@ -57,7 +80,7 @@ function checkPrefix(name: string, text: string, report: Report): Prefix | undef
 }
 
 /** In order of their first address a segment can only overlap one that reaches further than all before it. */
-function checkOverlaps(segments: readonly { name: string; prefix: Prefix; order: number }[], report: Report): void {
+function checkOverlaps(segments: readonly Usable[], report: Report): void {
   let furthest: (typeof segments)[number] | undefined
   for (const segment of segments.toSorted((a, b) => a.prefix.network - b.prefix.network || a.order - b.order)) {
     if (furthest !== undefined && overlaps(furthest.prefix, segment.prefix)) {
@@ -65,7 +88,7 @@ function checkOverlaps(segments: readonly { name: string; prefix: Prefix; order:
       const how =
         covers(later.prefix, earlier.prefix) && later.prefix.bits < earlier.prefix.bits ? 'contains' : 'overlaps'
       const what = `segment "${later.name}" (${formatPrefix(later.prefix)}) ${how} segment "${earlier.name}" (${formatPrefix(earlier.prefix)})`
-      report('error', ['segments', later.name], what, 'give each segment a prefix of its own')
+      report('error', later.at, what, 'give each segment a prefix of its own')
     }
     if (furthest === undefined || lastOf(segment.prefix) > lastOf(furthest.prefix)) furthest = segment
   }
@@ -94,7 +117,7 @@ function checkUse(view: View, report: Report): void {
     if (prefix !== undefined && needed > hostsOf(prefix).count) {
       const parts = `machines: ${machines}, appliances: ${legs}, central services: ${services}`
       const what = `segment "${clip(name)}" is too small: ${hostsOf(prefix).count} addresses for ${needed} (${parts})`
-      report('error', at, what, `a /${smallestFor(needed)} is large enough`)
+      report('error', view.prefixAt(name, formatPrefix(prefix)), what, `a /${smallestFor(needed)} is large enough`)
     }
     if (!view.whole) continue
     if (legs === 0 && machines > 0) {

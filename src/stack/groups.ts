@@ -1,4 +1,5 @@
 import { parsePrefix } from '../lib/ip.ts'
+import { formatPrefix6, looksLike6, parsePrefix6 } from '../lib/ip6.ts'
 import { type Traffic, traffic } from './forms.ts'
 import type { RuleFile, StackFile } from './schema.ts'
 import type { Path } from './source.ts'
@@ -29,7 +30,7 @@ export type Member =
 export function memberOf(text: string): Member {
   const whole = prefixText(text)
   if (whole !== undefined) {
-    const parsed = parsePrefix(whole)
+    const parsed = looksLike6(whole) ? parsePrefix6(whole) : parsePrefix(whole)
     return parsed.ok ? { is: 'prefix', prefix: whole } : { is: 'neither', why: parsed.why }
   }
   const parsed = traffic.pattern.test(text) ? traffic.parse(text) : undefined
@@ -41,7 +42,14 @@ export function memberOf(text: string): Member {
 /** Text that is meant as a prefix; an address is one of itself. */
 export function prefixText(word: string): string | undefined {
   if (/^[\d.]+\/\d+$/.test(word)) return word
+  if (looksLike6(word)) return normal6(word.includes('/') ? word : `${word}/128`)
   return /^\d+(\.\d+){3}$/.test(word) ? `${word}/32` : undefined
+}
+
+/** IPv6 has many ways to write the same prefix: there is one from here on. What is no prefix is left as it is. */
+export function normal6(text: string): string {
+  const parsed = parsePrefix6(text)
+  return parsed.ok ? formatPrefix6(parsed.value) : text
 }
 
 /** One kind of traffic of a rule, and where it was written. */

@@ -1,8 +1,8 @@
 import { balanced } from './balanced.ts'
-import { carriedBy, prefixText, trafficWords } from './groups.ts'
+import { carriedBy, normal6, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
-import type { BalancedService, End, MachineGroup, Rule, Stack } from './stack.ts'
-import { instancesOf, type View } from './view.ts'
+import type { BalancedService, End, MachineGroup, Rule, Segment, Stack } from './stack.ts'
+import { byFamily, instancesOf, type View } from './view.ts'
 
 /** The file as a `Stack`. Called only where `validate` found no error: every reference is known to hold. */
 export function resolve(view: View): Stack {
@@ -10,7 +10,7 @@ export function resolve(view: View): Stack {
   const appliances = Object.entries(file.appliances)
   return {
     name: file.stack,
-    segments: Object.entries(file.segments).map(([name, prefix]) => ({ name, prefix })),
+    segments: Object.entries(file.segments).map(([name, prefixes]) => segment(name, prefixes)),
     machines: Object.entries(file.machines).map(
       ([name, machine]): MachineGroup => ({
         name,
@@ -54,6 +54,11 @@ export function resolve(view: View): Stack {
     checks: file.checks,
     addresses: Object.entries(file.addresses).map(([place, address]) => ({ ...splitAddress(place), address })),
   }
+}
+
+function segment(name: string, prefixes: readonly string[]): Segment {
+  const { v4 = '', v6 } = byFamily(prefixes)
+  return v6 === undefined ? { name, prefix: v4 } : { name, prefix: v4, prefix6: normal6(v6) }
 }
 
 /** Long enough for what brings a program to rest, short enough for its clients. */

@@ -1,4 +1,5 @@
 import { covers, overlaps, parsePrefix } from '../lib/ip.ts'
+import { covers6, looksLike6, overlapOf6, parsePrefix6 } from '../lib/ip6.ts'
 import { unknownHint } from './check-references.ts'
 import { clip, clipTo } from './problems-of-schema.ts'
 import { endOf } from './resolve.ts'
@@ -15,7 +16,11 @@ export type PlacedEnd = {
   readonly sides: readonly string[]
   /** It has one address, so that the outside address of the firewall can stand for it. */
   readonly single: boolean
+  readonly families: Families
 }
+
+/** The families in which an end has addresses. */
+export type Families = { readonly v4: boolean; readonly v6: boolean }
 
 export type Single = Exclude<End, { kind: 'group' }>
 
@@ -60,8 +65,10 @@ export function endsOf(
       const sides = sidesOf(view, end, inside, problem)
       const seenSides = legs === undefined ? undefined : sides?.filter((side) => side === OUTSIDE || legs.has(side))
       if (sides === undefined || seenSides === undefined) whole = false
-      else if (seenSides.length > 0) found.push({ end, word, index, sides: seenSides, single: isSingle(view, end) })
-      else {
+      else if (seenSides.length > 0) {
+        const families = familiesOf(view, end, seenSides)
+        found.push({ end, word, index, sides: seenSides, single: isSingle(view, end), families })
+      } else {
         const what = `a rule can never match: "${clip(word)}" is in segment "${clip(sides[0] ?? '')}", where ${clip(firewall)} has no leg`
         problem(what, `${clip(firewall)} has legs in ${inside.slice(0, 8).map(clip).join(', ')}`)
         whole = false
@@ -107,6 +114,7 @@ function sidesOf(view: View, end: Single, inside: readonly string[], problem: Te
     case 'balanced':
       return listOf(view.balanced.get(end.service)?.service.listen.segment)
     case 'prefix': {
+      if (looksLike6(end.prefix)) return sidesOf6(view, end.prefix, problem)
       const prefix = parsePrefix(end.prefix)
       if (!prefix.ok) {
         problem(clipTo(160, prefix.why), 'such as 203.0.113.0/24')
@@ -120,8 +128,26 @@ function sidesOf(view: View, end: Single, inside: readonly string[], problem: Te
   }
 }
 
+function sidesOf6(view: View, text: string, problem: Tell): readonly string[] | undefined {
+  const prefix = parsePrefix6(text)
+  if (!prefix.ok) {
+    problem(clipTo(160, prefix.why), 'such as 2001:db8:1::/48')
+    return undefined
+  }
+  const within = [...view.prefixes6].filter(([, segment]) => overlapOf6(segment, prefix.value) !== undefined)
+  return within.some(([, segment]) => covers6(segment, prefix.value))
+    ? within.map(([name]) => name)
+    : [OUTSIDE, ...within.map(([name]) => name)]
+}
+
 function listOf(side: string | undefined): readonly string[] | undefined {
   return side === undefined ? undefined : [side]
+}
+
+/** `anyone` outside may have either; inside, what a segment has. */
+function familiesOf(view: View, end: Single, sides: readonly string[]): Families {
+  if (end.kind === 'prefix') return { v4: !looksLike6(end.prefix), v6: looksLike6(end.prefix) }
+  return { v4: true, v6: sides.some((side) => side === OUTSIDE || view.prefixes6.has(side)) }
 }
 
 function isSingle(view: View, end: Single): boolean {

@@ -76,8 +76,8 @@ const Keep = z.union([
 export const StackFile = fields({
   lifeboat: z.literal(1).describe('Version of the language.'),
   stack: text('a name', 'shop').describe('Name of the stack, a DNS label.'),
-  segments: names(text('a prefix', '10.10.1.0/24').meta({ examples: ['10.10.1.0/24'] })).describe(
-    'Networks inside the stack.',
+  segments: names(oneOrMore(text('a prefix', '10.10.1.0/24').meta({ examples: ['10.10.1.0/24'] }))).describe(
+    'Networks inside the stack: an IPv4 prefix, or a list of it and an IPv6 /64.',
   ),
   groups: names(oneOrMore(text('a prefix or a port', '203.0.113.0/24 or tcp/443')))
     .default({})

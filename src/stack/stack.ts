@@ -19,8 +19,8 @@ export type Stack = {
   readonly addresses: readonly FixedAddress[]
 }
 
-/** A network inside the stack: an IPv4 prefix that no other segment of the stack overlaps. */
-export type Segment = { readonly name: string; readonly prefix: string }
+/** A network inside the stack: an IPv4 prefix, and an IPv6 /64 where it has one, that no other segment of the stack overlaps. */
+export type Segment = { readonly name: string; readonly prefix: string; readonly prefix6?: string | undefined }
 
 /** `count` machines of one kind; instance names are `name1`, `name2`, ... (or `name` where count was not given). */
 export type MachineGroup = {
@@ -82,6 +82,9 @@ export type Limit = {
   readonly per: 'second' | 'minute' | 'hour'
   readonly each_client: boolean
 }
+
+/** A rule that opens more ports than this to a machine has no proxy for IPv6: each would be a socket. */
+export const PROXIED_PORTS = 256
 
 export type PortRange = { readonly first: number; readonly last: number }
 

@@ -1,4 +1,5 @@
 import { type Prefix, parsePrefix } from '../lib/ip.ts'
+import { looksLike6, type Prefix6, parsePrefix6 } from '../lib/ip6.ts'
 import { type Group, groupsOf } from './groups.ts'
 import type { ApplianceFile, StackFile } from './schema.ts'
 import type { Path } from './source.ts'
@@ -12,6 +13,10 @@ export type View = {
   readonly whole: boolean
   readonly names: Readonly<Record<Kind, Names>>
   readonly prefixes: ReadonlyMap<string, Prefix>
+  /** Of the segments that have one. */
+  readonly prefixes6: ReadonlyMap<string, Prefix6>
+  /** Where a prefix of a segment is written: as the value, or as one of a list. */
+  readonly prefixAt: (segment: string, text: string) => Path
   readonly groups: ReadonlyMap<string, Group>
   readonly balanced: ReadonlyMap<string, Balanced>
   /** Instance name to group. */
@@ -43,9 +48,13 @@ export const MAX_INSTANCES = 20_000
 
 export function viewOf(file: StackFile, raw: unknown, whole: boolean): View {
   const prefixes = new Map<string, Prefix>()
-  for (const [name, text] of Object.entries(file.segments)) {
-    const prefix = parsePrefix(text)
-    if (prefix.ok) prefixes.set(name, prefix.value)
+  const prefixes6 = new Map<string, Prefix6>()
+  for (const [name, texts] of Object.entries(file.segments)) {
+    const { v4, v6 } = byFamily(texts)
+    const prefix = v4 === undefined ? undefined : parsePrefix(v4)
+    if (prefix?.ok) prefixes.set(name, prefix.value)
+    const prefix6 = v6 === undefined ? undefined : parsePrefix6(v6)
+    if (prefix6?.ok) prefixes6.set(name, prefix6.value)
   }
   const balanced = new Map<string, Balanced>()
   for (const [appliance, { 'load-balancer': balancer }] of Object.entries(file.appliances)) {
@@ -69,7 +78,20 @@ export function viewOf(file: StackFile, raw: unknown, whole: boolean): View {
     secret: namesIn(raw, 'secrets'),
     group: namesIn(raw, 'groups'),
   }
-  return { file, whole, names, prefixes, groups: groupsOf(file.groups), balanced, instances }
+  const prefixAt = (segment: string, text: string): Path => {
+    const written = member(member(raw, 'segments'), segment)
+    return Array.isArray(written) ? ['segments', segment, written.indexOf(text)] : ['segments', segment]
+  }
+  const groups = groupsOf(file.groups)
+  return { file, whole, names, prefixes, prefixes6, prefixAt, groups, balanced, instances }
+}
+
+/** The first prefix of each family; a second one is a problem (check-segments.ts). */
+export function byFamily(prefixes: readonly string[]): {
+  readonly v4: string | undefined
+  readonly v6: string | undefined
+} {
+  return { v4: prefixes.find((text) => !looksLike6(text)), v6: prefixes.find(looksLike6) }
 }
 
 export function instancesOf(group: string, count: number | undefined): readonly string[] {
