@@ -2,12 +2,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { pino } from 'pino'
+import { openApi } from '../../src/api/openapi.ts'
 import { type Role, roles } from '../../src/api/words.ts'
 import type { VirtualClock } from '../../src/lib/clock.ts'
 import { openApp } from '../../src/server/app.ts'
 import { openAudit } from '../../src/server/audit.ts'
 import { openController } from '../../src/server/controller.ts'
 import { openDatabase } from '../../src/server/database.ts'
+import { serveDocs } from '../../src/server/docs.ts'
 import { allHandlers } from '../../src/server/handlers/all.ts'
 import { auditHandlers } from '../../src/server/handlers/audit.ts'
 import { servePage } from '../../src/server/static.ts'
@@ -92,6 +94,7 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
   }
   app.get('/tour', () => Object.entries(plays).map(([name, { about }]) => ({ name, about })))
   app.post('/tour', (request) => ({ said: play(String((request.body as { play?: unknown } | null)?.play)) }))
+  serveDocs(app, openApi('tour'))
   await servePage(app, join(import.meta.dirname, '../../web/dist'))
   const address = await app.listen({ host: '127.0.0.1', port })
   return {

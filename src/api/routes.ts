@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as access from './access.ts'
+import type { ErrorCode } from './errors.ts'
 import * as operations from './operations.ts'
 import { Picture } from './picture.ts'
 import * as stacks from './stacks.ts'
@@ -25,6 +26,8 @@ export type Route = {
   readonly status?: 200 | 201 | 202 | 204 | 302
   /** Media type where it is not JSON. */
   readonly media?: string
+  /** Errors that the shape of the route does not tell. */
+  readonly may?: readonly ErrorCode[]
 }
 
 const ofStack = z.object({ stack: StackName })
@@ -62,6 +65,7 @@ export const routes = {
     about: 'Sign in with a password',
     body: access.Login,
     answer: access.Me,
+    may: ['not-signed-in'],
   },
   logout: {
     method: 'DELETE',
@@ -87,6 +91,7 @@ export const routes = {
     group: 'access',
     about: 'Go to the OIDC provider to sign in',
     status: 302,
+    may: ['not-found', 'forbidden', 'unavailable'],
   },
   oidcBack: {
     method: 'GET',
@@ -95,6 +100,7 @@ export const routes = {
     group: 'access',
     about: 'Where the OIDC provider sends the browser back to',
     status: 302,
+    may: ['not-found', 'forbidden', 'unavailable'],
   },
 
   overview: {
@@ -220,6 +226,7 @@ export const routes = {
     about: 'What an operation would do; changes nothing',
     body: operations.OperationRequest,
     answer: operations.PlanView,
+    may: ['refused', 'not-found'],
   },
   start: {
     method: 'POST',
@@ -231,6 +238,7 @@ export const routes = {
     body: operations.OperationRequest,
     answer: operations.Started,
     status: 202,
+    may: ['refused', 'not-found'],
   },
   resume: {
     method: 'POST',
@@ -241,6 +249,7 @@ export const routes = {
     params: ofOperation,
     answer: operations.Started,
     status: 202,
+    may: ['refused', 'not-found'],
   },
   abort: {
     method: 'POST',
@@ -251,6 +260,7 @@ export const routes = {
     params: ofOperation,
     answer: operations.Started,
     status: 202,
+    may: ['refused', 'not-found'],
   },
   approvals: {
     method: 'GET',
@@ -269,6 +279,7 @@ export const routes = {
     params: byId,
     answer: operations.Started,
     status: 202,
+    may: ['refused', 'not-found'],
   },
   withdraw: {
     method: 'DELETE',
@@ -350,6 +361,7 @@ export const routes = {
     about: 'Change my password',
     body: access.PasswordChange,
     status: 204,
+    may: ['not-signed-in'],
   },
   tokens: {
     method: 'GET',

@@ -30,7 +30,10 @@ export async function openApp(options: AppOptions): Promise<FastifyInstance> {
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1_000_000,
-    routerOptions: { maxParamLength: 200 },
+    routerOptions: { maxParamLength: 2000 },
+    frameworkErrors: (error, request, reply) => {
+      answerError(error, request, reply as unknown as FastifyReply)
+    },
     requestTimeout: 30_000,
     genReqId: () => randomBytes(6).toString('hex'),
     ...(options.tls === undefined ? {} : { https: { ...options.tls, minVersion: 'TLSv1.2' as const } }),
@@ -127,6 +130,8 @@ function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyRep
       return send(reply, { error: 'bad-type', what: 'the body has to be application/json' })
     case 429:
       return send(reply, { error: 'too-many', what: 'too many requests', hint: 'try again in a minute' })
+    case 414:
+      return send(reply, { error: 'bad-request', what: 'the address is too long' })
     case 400:
       return send(reply, { error: 'bad-request', what: error.message })
   }

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { openApi } from '../api/openapi.ts'
 import type { Lifeboat } from '../lifeboat.ts'
 import { type Access, openAccess } from './access/access.ts'
 import { openApp } from './app.ts'
@@ -9,9 +10,11 @@ import { type Audit, openAudit } from './audit.ts'
 import type { Config } from './config.ts'
 import { type Controller, openController } from './controller.ts'
 import { openDatabase } from './database.ts'
+import { serveDocs } from './docs.ts'
 import { accessHandlers } from './handlers/access.ts'
 import { allHandlers } from './handlers/all.ts'
 import { auditHandlers } from './handlers/audit.ts'
+import { oidcHandlers } from './handlers/oidc.ts'
 import { openRounds } from './rounds.ts'
 import { servePage } from './static.ts'
 
@@ -65,11 +68,12 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   })
   const served: Served = { access, audit, site, version: options.version, oidc: false }
   const app = await openApp({
-    handlers: { ...allHandlers(controller), ...accessHandlers(served), ...auditHandlers(audit) },
+    handlers: { ...allHandlers(controller), ...accessHandlers(served), ...auditHandlers(audit), ...oidcHandlers() },
     identify: access.identify,
     logger,
     tls,
   })
+  serveDocs(app, openApi(options.version))
   await servePage(app, join(import.meta.dirname, '../../web/dist'))
   const address = await app.listen(listen)
   const rounds = openRounds(controller, logger)
