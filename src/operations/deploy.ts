@@ -7,7 +7,7 @@ import { ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
-import { activeView, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
+import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
 export type DeployRequest = {
@@ -36,7 +36,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   const area = stackArea(situation.stack.name)
   const site = view.site.name
   const observed = view.answer?.observed.areas.find((each) => each.area.kind === 'stack')
-  const seen = new Map(observed?.instances.map((each) => [each.object.name, each]) ?? [])
+  const seen = new Map(observed?.instances.filter(isWhole).map((each) => [each.object.name, each]) ?? [])
   const changes = view.compiled.instances.map((instance) =>
     changeOf(situation, view, instance, seen.get(instance.name)),
   )

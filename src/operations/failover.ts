@@ -9,7 +9,7 @@ import { leftovers } from './leftovers.ts'
 import { stackArea } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { resumePaused } from './paused.ts'
-import { certificateHint, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
+import { certificateHint, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
 export type FailoverRequest = {
@@ -114,7 +114,11 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
   if (findings.some(isError)) return { refused: findings }
   const point = claim.points.find((each) => each.name === claim.launched)
   const area = stackArea(situation.stack.name)
-  const there = new Map(launched(view).map((each) => [each.object.name, each.power]))
+  const there = new Map(
+    launched(view)
+      .filter(isWhole)
+      .map((each) => [each.object.name, each.power]),
+  )
   const origins = originsOf(situation, view, area, point, new Set(there.keys()))
   if ('refused' in origins) return origins
   const starts = view.compiled.instances

@@ -13,7 +13,7 @@ import { resumePaused } from './paused.ts'
 import { looked, tooSmall } from './preflight.ts'
 import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
-import { epochOf, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
+import { epochOf, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 import { withdraw } from './withdraw.ts'
 
@@ -374,7 +374,11 @@ function finish(situation: Situation, target: SiteView, claim: Claim, verb: 'mov
 
 /** Whether the first cycle to a new standby came to its end, and left nothing out. */
 export function replicated(situation: Situation, view: SiteView): boolean {
-  const held = new Map(instancesIn(view, 'replica').map((each) => [each.object.name, each.object.digest]))
+  const held = new Map(
+    instancesIn(view, 'replica')
+      .filter(isWhole)
+      .map((each) => [each.object.name, each.object.digest]),
+  )
   const prepared = preparedObjects(situation, view).every(({ object }) => held.get(object.name) === object.digest)
   const spares = instancesIn(view, 'keep').some((each) => isSpare(each.object.name))
   const [newest] = view.answer?.observed.claim?.claim.points ?? []

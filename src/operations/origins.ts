@@ -4,7 +4,7 @@ import { type Origin, statefulOf } from './launch.ts'
 import { keepArea, keptName } from './naming.ts'
 import { instanceObject } from './objects.ts'
 import { preparedObjects } from './replicate.ts'
-import type { SiteView, Situation } from './situation.ts'
+import { isWhole, type SiteView, type Situation } from './situation.ts'
 
 /** Every instance of a launch is a clone: of the point for stateful machines, of what was prepared for the rest. */
 export function originsOf(
@@ -16,10 +16,9 @@ export function originsOf(
 ): { readonly make: ReadonlyMap<string, Origin> } | Extract<Planned, { refused: unknown }> {
   const { stack } = situation
   const areas = view.answer?.observed.areas ?? []
-  const keep = new Set(areas.find((each) => each.area.kind === 'keep')?.instances.map((each) => each.object.name))
-  const replica = new Map(
-    areas.find((each) => each.area.kind === 'replica')?.instances.map((each) => [each.object.name, each.object.digest]),
-  )
+  const inArea = (kind: Area['kind']) => areas.find((each) => each.area.kind === kind)?.instances.filter(isWhole)
+  const keep = new Set(inArea('keep')?.map((each) => each.object.name))
+  const replica = new Map(inArea('replica')?.map((each) => [each.object.name, each.object.digest]))
   const make = new Map<string, Origin>()
   const lost: string[] = []
   for (const machine of statefulOf(view)) {

@@ -10,7 +10,7 @@ import { isSpare, keepArea, keptName, pointIn, pointName, preparedName, replicaA
 import { instanceObject, unconfigured } from './objects.ts'
 import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
-import { activeView, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
+import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { isError, lacks } from './survey.ts'
 
 /** Without a byte of progress for so long a transfer is given up; a link that is down shows no error by itself. */
@@ -203,12 +203,13 @@ export function prepare(situation: Situation, active: SiteView, standby: SiteVie
   const steps: Step[] = []
   const wanted = preparedObjects(situation, standby)
   const seen = standby.answer?.observed.areas.find((each) => each.area.kind === 'replica')?.instances ?? []
+  const whole = seen.filter(isWhole)
   for (const { instance, object } of wanted) {
-    if (seen.some((each) => each.object.name === object.name && each.object.digest === object.digest)) continue
+    if (whole.some((each) => each.object.name === object.name && each.object.digest === object.digest)) continue
     if (standby.answer?.survey.images[object.image] === undefined) continue
     const made = `prepare ${instance.name}`
     const started = instance.kind === 'appliance' ? { ...object, digest: unconfigured } : object
-    const partial = seen.some((each) => each.object.name === object.name)
+    const partial = whole.some((each) => each.object.name === object.name)
     if (!partial) {
       steps.push(
         step('prepare', site, made, { do: 'instance', instance: started }, 'a launch at the standby clones it', {

@@ -1,7 +1,7 @@
 import type { Compiled } from '../compile/compiled.ts'
 import type { Verb } from '../plan/plan.ts'
 import type { Stack } from '../stack/stack.ts'
-import type { Capacity, Definition, Observed, Owner, Survey } from '../state/objects.ts'
+import type { Capacity, Definition, Observed, ObservedInstance, Owner, Survey } from '../state/objects.ts'
 import type { ClientPlace, Site } from '../state/sites.ts'
 
 /** All that an operation is planned from. Plain values: the same situation gives the same plan. */
@@ -68,6 +68,9 @@ export function unseen(view: Pick<SiteView, 'site' | 'silence' | 'closed'>): str
     ? `${view.site.name} answers, but not to this client: ${view.silence ?? 'not authorized'}`
     : `${view.site.name} does not answer: ${view.silence ?? 'no reason known'}`
 }
+
+/** Whether an instance is all there: one whose engine died while it was made is made again, not built upon. */
+export const isWhole = (each: ObservedInstance): boolean => each.half_made !== true
 
 export function viewOf(situation: Situation, name: string): SiteView | undefined {
   return situation.sites.find((view) => view.site.name === name)

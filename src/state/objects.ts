@@ -60,6 +60,8 @@ export type ObservedInstance = {
   readonly snapshots: readonly string[]
   /** ISO 8601, of the last start; absent where never started. */
   readonly started_at: string | undefined
+  /** Listed, and its engine died before it was made to the end: not to be started or cloned, but made again. */
+  readonly half_made?: true
 }
 
 export type Power = 'running' | 'stopped' | 'paused' | 'broken'

@@ -264,6 +264,8 @@ export function fakeEngine(place: Place): Engine {
     const found = areaOf(object.area, work).instances.get(object.name)
     if (found === undefined) return false
     if (found.foreign) throw work.error('conflict', `${refLabel(object)} is there and does not carry Lifeboat's mark`)
+    // The engine makes it again.
+    if (found.half_made) return !areaOf(object.area, work).instances.delete(object.name)
     if (found.object.digest !== object.digest)
       throw work.error('conflict', `${refLabel(object)} is there with digest ${found.object.digest}`)
     return true
@@ -358,11 +360,12 @@ function observedArea({ area, networks, instances }: FakeArea): ObservedArea {
     networks: [...networks.values()],
     instances: [...instances.values()]
       .filter((each) => !each.foreign)
-      .map(({ object, power, snapshots, started_at }) => ({
+      .map(({ object, power, snapshots, started_at, half_made }) => ({
         object,
         power,
         snapshots: [...snapshots.keys()],
         started_at,
+        ...(half_made ? { half_made } : {}),
       })),
   }
 }

@@ -17,6 +17,7 @@ export async function switchPower(
     case 'start': {
       if (object.area.kind === 'replica' || object.area.kind === 'keep')
         throw work.error('rejected', `${refLabel(object)} is a copy that is never started; launch a clone of it`)
+      if (instance.half_made) throw work.error('conflict', `${refLabel(object)} was not made to the end`)
       if (is === 'running') return
       if (is === 'paused') throw work.error('conflict', `${refLabel(object)} is paused: resume it`)
       await work.pass(130)

@@ -142,6 +142,7 @@ export class FakeSite {
       replicaOf: undefined,
       receiving: false,
       legsCut: false,
+      half_made: false,
       foreign: false,
       console: [],
     }
@@ -233,6 +234,8 @@ export type FakeInstance = {
   replicaOf: string | undefined
   receiving: boolean
   legsCut: boolean
+  /** Listed without its data: its engine died while it was made. */
+  half_made: boolean
   readonly foreign: boolean
   readonly console: string[]
 }

@@ -6,7 +6,7 @@ import { succeeded } from './client.ts'
 import { IncusFailure, isStatus } from './errors.ts'
 import { deviceName, legsOf, load, path } from './instances.ts'
 import { instanceOf, place, projectOf, refuse } from './names.ts'
-import { powerOf } from './observe.ts'
+import { isHalfMade, powerOf } from './observe.ts'
 import type { IncusSite } from './site.ts'
 
 const START_S = 60
@@ -17,7 +17,14 @@ const CUT_TRIES = 5
 export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, within_s: number): Promise<void> {
   if ((verb === 'start' || verb === 'resume') && (ref.area.kind === 'replica' || ref.area.kind === 'keep'))
     throw refuse(site.options.site, 'rejected', `${place(ref)} is a ${ref.area.kind}: it is never started, clone it`)
-  const now = powerOf((await load(site, ref)).value.status)
+  const found = (await load(site, ref)).value
+  if (verb === 'start' && isHalfMade(found))
+    throw refuse(
+      site.options.site,
+      'conflict',
+      `${place(ref)} was not made to the end, and is not started: run the verb again`,
+    )
+  const now = powerOf(found.status)
   const change = (action: string, force: boolean, timeout: number) =>
     site.client.run(
       'PUT',

@@ -13,7 +13,7 @@ import {
   projectOf,
   refuse,
 } from './names.ts'
-import { powerOf } from './observe.ts'
+import { isHalfMade, powerOf } from './observe.ts'
 import type { IncusInstance, IncusSite } from './site.ts'
 
 /** Unpacking an image for the first time takes longest: 3 s for 500 MB here. */
@@ -159,6 +159,7 @@ async function create(
   source: Readonly<Record<string, unknown>>,
   absent: Readonly<Record<string, Config>>,
 ): Promise<void> {
+  await removeHalfMade(site, object)
   if (await isThere(site, object)) return
   const request = wanted(site, object)
   try {
@@ -172,6 +173,12 @@ async function create(
     // Another call may have made it in the meantime: then that one decides.
     if (!(await isThere(site, object).catch(() => false))) throw thrown
   }
+}
+
+/** One that is being made at this moment is busy, and stays. */
+async function removeHalfMade(site: IncusSite, object: InstanceObject): Promise<void> {
+  const found = await lookup(site, object)
+  if (found !== undefined && isHalfMade(found.value)) await removeInstance(site, object)
 }
 
 /** Incus itself only says that no image was provided. */

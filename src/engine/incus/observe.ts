@@ -78,8 +78,21 @@ function observeInstance(area: Area, instance: IncusInstance, snapshots: readonl
       power: powerOf(instance.status),
       snapshots,
       started_at: Number.isNaN(started) || started <= 0 ? undefined : new Date(started).toISOString(),
+      ...(isHalfMade(instance) ? { half_made: true as const } : {}),
     },
   ]
+}
+
+/**
+ * Incus lists an instance before it has its data, and a daemon that is killed in between leaves it so. When the data are there
+ * it notes `volatile.apply_template` for the first start, the last thing that a creation does in the storage
+ * (`DeferTemplateApply` in its `storage/backend.go`). To mount such an instance, as starting it does, makes an empty
+ * directory in place of its volume, which Incus cannot delete any more.
+ */
+export function isHalfMade(instance: IncusInstance): boolean {
+  const started = Date.parse(instance.last_used_at)
+  const never = Number.isNaN(started) || started <= 0
+  return never && powerOf(instance.status) === 'stopped' && instance.config['volatile.apply_template'] === undefined
 }
 
 /** From `/1.0/storage-pools/P/volumes/container/db1/snapshots/p1?project=X`; names of points sort by time. */
