@@ -10,7 +10,7 @@ import { labPaths } from './paths.ts'
 import { ensurePki, publishServerCertificate } from './pki.ts'
 import { isAlive, type ProcessId } from './processes.ts'
 import { LabError } from './run.ts'
-import { ensureService } from './services.ts'
+import { ensureService, killService, signalService } from './services.ts'
 import { clientsCa, writeSitesFile } from './sites-file.ts'
 import { initOf, type LabState, readState, withLock, writeState } from './state.ts'
 import { addressesByNode } from './status.ts'
@@ -145,6 +145,29 @@ export function killDaemon(site: SiteName): Promise<void> {
 export function returnDaemon(site: SiteName): Promise<void> {
   return change(async (state) => {
     await ensureIncusd(site, initOf(state, site))
+    return state
+  })
+}
+
+/** Ends the DHCP, DNS, LDAP or database server of a node; its address and its links stay. */
+export function killServer(node: NodeName): Promise<void> {
+  return change(async (state) => {
+    await killService(node, initOf(state, node))
+    return state
+  })
+}
+
+export function returnServer(node: NodeName): Promise<void> {
+  return change(async (state) => {
+    await ensureService(node, initOf(state, node))
+    return state
+  })
+}
+
+/** SIGSTOP makes a server silent while its port stays open, SIGCONT ends that, SIGHUP has it read its configuration. */
+export function signalServer(node: NodeName, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGHUP'): Promise<void> {
+  return change(async (state) => {
+    signalService(initOf(state, node), signal)
     return state
   })
 }

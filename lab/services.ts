@@ -12,12 +12,29 @@ const ready_limit_ms = 15_000
 
 /** Starts what a node is there for, unless it runs, and waits until it answers. */
 export async function ensureService(node: NodeName, init: ProcessId): Promise<void> {
+  // One that was stopped by a signal runs, and answers nobody.
+  signalService(init, 'SIGCONT')
   const dhcp = topology.dhcp.find((entry) => entry.node === node)
   if (dhcp !== undefined) return ensureDhcp(node, init, dhcp)
   if (node === 'dns') return ensureDns(init)
   if (node === 'resolver') return ensureResolver(init)
   if (node.endsWith('-ldap')) return ensureLdap(node, init)
   if (node.endsWith('-billing')) return ensureBilling(node, init)
+}
+
+/** What a node is there for; nothing for a router or a site. */
+const programs = ['dnsmasq', 'named', 'slapd', 'postgres'] as const
+
+/** Sends a signal to the daemons of a node. */
+export function signalService(init: ProcessId, signal: NodeJS.Signals): void {
+  for (const { pid } of programs.flatMap((each) => daemonsOf(init, each))) process.kill(pid, signal)
+}
+
+/** Ends the daemons of a node, as a crash would, and waits until they are gone. */
+export async function killService(node: NodeName, init: ProcessId): Promise<void> {
+  signalService(init, 'SIGKILL')
+  const gone = async () => (programs.some((each) => running(init, each)) ? undefined : true)
+  await until(`the daemons of node ${node} end`, ready_limit_ms, gone, 10)
 }
 
 async function ensureDhcp(node: NodeName, init: ProcessId, dhcp: Dhcp): Promise<void> {
