@@ -13,7 +13,7 @@ import {
 } from '../../lab/demo/story.ts'
 import { exec, killServer, killSite, labPaths, returnServer, signalServer } from '../../lab/lab.ts'
 import { inNamespace } from '../../lab/network.ts'
-import { socketOf } from '../../lab/paths.ts'
+import { incusDirOf, socketOf } from '../../lab/paths.ts'
 import { attempt, type Ran, run } from '../../lab/run.ts'
 import type { Report } from '../../src/report/report.ts'
 import type { Status } from '../../src/report/status.ts'
@@ -167,7 +167,7 @@ appliances:
   lb: { load-balancer: { services: { it: { listen: front:80, pool: box:80 } } } }
 `
 
-const filler = '/var/lib/lifeboat-lab/west/storage-pools/default'
+const filler = join(incusDirOf('west'), 'storage-pools/default')
 
 /** Takes all space of the pool at west, in its own file system. */
 async function fillPool(): Promise<void> {
