@@ -27,7 +27,7 @@ import {
   type Situation,
   unseen,
 } from './operations/situation.ts'
-import type { Finding, Plan, Planned } from './plan/plan.ts'
+import type { Finding, Plan, Planned, Step } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { pastOf } from './report/past.ts'
 import { type Report, reportOf } from './report/report.ts'
@@ -275,27 +275,35 @@ function sumOf(values: readonly (number | undefined)[]): number | undefined {
 export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): Promise<Ran> {
   const { plan: planned } = opened(lifeboat, ran.operation)
   const claim = planned.steps.find((step) => step.point_of_no_return)
-  const definition =
-    claim?.action.do === 'claim'
-      ? claim.action.next.definition
-      : claim?.action.do === 'role'
-        ? claim.action.to.definition
-        : undefined
-  const records = definition === undefined ? undefined : stackOf(definition.text, definition.file).protect?.records
-  if (claim === undefined || records === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
-  const instance = { area: { kind: 'stack', stack: planned.stack } as const, name: records.machine }
-  const listed = await engineOf(lifeboat, claim.site).exec(instance, ['/bin/sh', '-c', records.command], 60)
-  if (listed.exit !== 0)
-    throw new Error(`the records command of ${planned.stack} failed in ${records.machine}: ${listed.stderr.trim()}`)
-  const held = new Set(listed.stdout.split('\n').map((line) => line.trim()))
-  const loss = compareLoss(
-    parseAcknowledged(await readFile(file, 'utf8')),
-    held,
-    planned.point.taken_at,
-    planned.made_at,
-  )
-  await journalOf(lifeboat, ran.operation).append({ type: 'loss', at: lifeboat.clock.now().toISOString(), loss })
+  if (claim === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
+  const journal = journalOf(lifeboat, ran.operation)
+  const at = () => lifeboat.clock.now().toISOString()
+  try {
+    const held = await recordsOf(lifeboat, planned.stack, claim)
+    const acknowledged = parseAcknowledged(await readFile(file, 'utf8'))
+    const loss = compareLoss(acknowledged, held, planned.point.taken_at, planned.made_at)
+    await journal.append({ type: 'loss', at: at(), loss })
+  } catch (error) {
+    // The stack is up: that the loss is not known is told, and is no reason to say otherwise.
+    if (!(error instanceof Error) || error instanceof TypeError) throw error
+    await journal.append({ type: 'loss-unknown', at: at(), why: error.message })
+  }
   return { ...ran, report: report(lifeboat, ran.operation) }
+}
+
+/** What the launched stack holds, by its own `records` command. */
+async function recordsOf(lifeboat: Lifeboat, stack: string, claim: Step): Promise<ReadonlySet<string>> {
+  const { action } = claim
+  const definition =
+    action.do === 'claim' ? action.next.definition : action.do === 'role' ? action.to.definition : undefined
+  const records = definition === undefined ? undefined : stackOf(definition.text, definition.file).protect?.records
+  if (records === undefined) throw new Error(`the stack file of ${stack} names no protect.records`)
+  const instance = { area: { kind: 'stack', stack } as const, name: records.machine }
+  const listed = await engineOf(lifeboat, claim.site).exec(instance, ['/bin/sh', '-c', records.command], 60)
+  const said = `${listed.stdout}${listed.stderr}`.trim().split('\n').at(-1) ?? ''
+  if (listed.exit !== 0)
+    throw new Error(`the records command ended with exit code ${listed.exit} in ${records.machine}: ${said}`)
+  return new Set(listed.stdout.split('\n').map((line) => line.trim()))
 }
 
 /** What only a copy that was set aside holds, by the stack's own `records` command; undefined where it names none. */

@@ -59,6 +59,7 @@ export function progress(plan: Plan, quiet: boolean): { readonly watch: Watcher;
         case 'planned':
         case 'resumed':
         case 'loss':
+        case 'loss-unknown':
         case 'ended':
           break
       }

@@ -24,6 +24,8 @@ export type JournalEvent =
       readonly failure: Failure
     }
   | { readonly type: 'loss'; readonly at: string; readonly loss: MeasuredLoss }
+  /** It was asked for, and could not be measured. */
+  | { readonly type: 'loss-unknown'; readonly at: string; readonly why: string }
   | { readonly type: 'ended'; readonly at: string; readonly outcome: Outcome }
 
 /** What a step found out, for the report and for the steps that need it. Never a secret. */
@@ -54,6 +56,8 @@ export type JournalState = {
   readonly left: readonly string[]
   readonly unwinding: string | undefined
   readonly loss: MeasuredLoss | undefined
+  /** Why the loss that was asked for is not known. */
+  readonly loss_unknown: string | undefined
   readonly ended: { readonly at: string; readonly outcome: Outcome } | undefined
 }
 
@@ -63,12 +67,13 @@ export function fold(events: readonly JournalEvent[]): JournalState {
   const failed = new Map<string, Failure>()
   const undone = new Set<string>()
   const left: string[] = []
-  let state: Pick<JournalState, 'plan' | 'operation' | 'by' | 'unwinding' | 'loss' | 'ended'> = {
+  let state: Pick<JournalState, 'plan' | 'operation' | 'by' | 'unwinding' | 'loss' | 'loss_unknown' | 'ended'> = {
     plan: undefined,
     operation: undefined,
     by: undefined,
     unwinding: undefined,
     loss: undefined,
+    loss_unknown: undefined,
     ended: undefined,
   }
   for (const event of events) {
@@ -101,7 +106,10 @@ export function fold(events: readonly JournalEvent[]): JournalState {
         left.push(event.left)
         break
       case 'loss':
-        state = { ...state, loss: event.loss }
+        state = { ...state, loss: event.loss, loss_unknown: undefined }
+        break
+      case 'loss-unknown':
+        state = { ...state, loss_unknown: event.why }
         break
       case 'ended':
         state = { ...state, ended: { at: event.at, outcome: event.outcome } }

@@ -58,6 +58,8 @@ export type Numbers = {
   readonly incremental: boolean | undefined
   readonly took_ms: number | undefined
   readonly loss: MeasuredLoss | undefined
+  /** Why the loss is not known, where it was asked for. */
+  readonly loss_unknown?: string
   readonly address: string | undefined
 }
 
@@ -100,7 +102,10 @@ export function reportOf(events: readonly JournalEvent[]): Report {
     outcome: state.ended?.outcome ?? 'running',
     phases: phasesOf(steps),
     steps,
-    numbers: numbersOf(plan, steps, state.done, decided, state.ended?.at, state.loss),
+    numbers: {
+      ...numbersOf(plan, steps, state.done, decided, state.ended?.at, state.loss),
+      ...(state.loss_unknown === undefined ? {} : { loss_unknown: state.loss_unknown }),
+    },
     drill: plan.verb === 'drill' ? drillReport(plan, state) : undefined,
     touches: plan.touches,
     physical_devices_touched: 0,

@@ -123,6 +123,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
       `${n.point.name}, ${formatDuration(n.point_age_ms)} old at the decision${report.verb === 'drill' ? '' : ': the window of loss'}`,
     ])
   if (n.loss !== undefined) rows.push(['measured loss', lossWords(n.loss)])
+  else if (n.loss_unknown !== undefined) rows.push(['measured loss', `NOT MEASURED: ${n.loss_unknown}`])
   else if (report.verb === 'failover')
     rows.push([
       'measured loss',

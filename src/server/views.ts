@@ -101,6 +101,8 @@ export function logLine(event: JournalEvent): z.infer<typeof LogLine> | undefine
       return { at: event.at, step: event.step, text: `could not be taken back: ${event.left}` }
     case 'loss':
       return { at: event.at, text: `${event.loss.lost} of ${event.loss.acknowledged} acknowledged writes are lost` }
+    case 'loss-unknown':
+      return { at: event.at, text: `how many acknowledged writes are lost could not be measured: ${event.why}` }
     case 'ended':
       return { at: event.at, text: `ended: ${event.outcome}` }
     default:
