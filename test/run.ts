@@ -18,6 +18,7 @@ const bin = (name: string) => join(root, 'node_modules/.bin', name)
 const checks = [
   ['lint and format', [bin('biome'), 'check', '--error-on-warnings', '.']],
   ['types', [bin('tsc')]],
+  ['types of the page', [bin('tsc'), '-p', 'web']],
   ['dead code', [bin('knip')]],
 ] as const
 

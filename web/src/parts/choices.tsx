@@ -1,0 +1,128 @@
+import type { Answer } from '../api/client.ts'
+import { useAnswer } from '../api/queries.ts'
+import { duration } from '../lib/words.ts'
+
+/** What a person can say beside the verb. */
+export type Wishes = {
+  readonly point: string
+  readonly keep: boolean
+  readonly remove: boolean
+  readonly down: readonly string[]
+  readonly do: 'look' | 'stop' | 'discard'
+  readonly file: string
+}
+
+type Props = {
+  readonly stack: Answer<'stack'>
+  readonly verb: string
+  readonly wishes: Wishes
+  readonly change: (wishes: Wishes) => void
+}
+
+export function Choices(props: Props) {
+  const { stack, verb, wishes, change } = props
+  const silent = stack.places.filter((place) => !place.answers)
+  switch (verb) {
+    case 'drill':
+      return (
+        <fieldset className="form">
+          <legend>What to drill</legend>
+          <PointChoice {...props} />
+          <label className="check">
+            <input
+              type="checkbox"
+              checked={wishes.keep}
+              onChange={(event) => change({ ...wishes, keep: event.target.checked, remove: false })}
+            />
+            Leave the bubble up, to look into it
+          </label>
+          <label className="check">
+            <input
+              type="checkbox"
+              checked={wishes.remove}
+              onChange={(event) => change({ ...wishes, remove: event.target.checked, keep: false })}
+            />
+            Only remove a bubble that was left up
+          </label>
+        </fieldset>
+      )
+    case 'failover':
+      return (
+        <fieldset className="form">
+          <legend>What to launch</legend>
+          <PointChoice {...props} />
+          {silent.map((place) => (
+            <label key={place.site} className="check">
+              <input
+                type="checkbox"
+                checked={wishes.down.includes(place.site)}
+                onChange={(event) =>
+                  change({
+                    ...wishes,
+                    down: event.target.checked
+                      ? [...wishes.down, place.site]
+                      : wishes.down.filter((each) => each !== place.site),
+                  })
+                }
+              />
+              I state that {place.site} is down. It does not answer, which alone does not mean that. My name is
+              recorded.
+            </label>
+          ))}
+        </fieldset>
+      )
+    case 'rescue':
+      return (
+        <fieldset className="form">
+          <legend>What to do with what was set aside</legend>
+          {(
+            [
+              ['look', 'Start it isolated, to look into it'],
+              ['stop', 'Stop looking; it stays set aside'],
+              ['discard', 'Discard it for good'],
+            ] as const
+          ).map(([value, words]) => (
+            <label key={value} className="check">
+              <input
+                type="radio"
+                name="rescue"
+                checked={wishes.do === value}
+                onChange={() => change({ ...wishes, do: value })}
+              />
+              {words}
+            </label>
+          ))}
+        </fieldset>
+      )
+    case 'deploy':
+      return (
+        <fieldset className="form">
+          <legend>What to deploy</legend>
+          <label>
+            Stack file, below the stacks folder of the controller
+            <input value={wishes.file} onChange={(event) => change({ ...wishes, file: event.target.value })} />
+          </label>
+        </fieldset>
+      )
+    default:
+      return null
+  }
+}
+
+function PointChoice({ stack, wishes, change }: Props) {
+  const places = useAnswer('points', { stack: stack.stack })
+  const points = (places.data ?? []).flatMap((place) => place.points.map((point) => ({ ...point, site: place.site })))
+  return (
+    <label>
+      Point
+      <select value={wishes.point} onChange={(event) => change({ ...wishes, point: event.target.value })}>
+        <option value="">the newest complete one</option>
+        {points.map((point) => (
+          <option key={`${point.site} ${point.name}`} value={point.name}>
+            {point.name}, {duration(Math.max(0, Date.now() - Date.parse(point.taken_at)))} old, at {point.site}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
