@@ -144,6 +144,10 @@ export const OperationReport = z.object({
     .optional(),
   touches: z.array(TouchPoint),
   physical_devices_touched: z.literal(0),
+  physical_otherwise: z
+    .object({ touches: z.int(), devices: z.int() })
+    .optional()
+    .describe('What the same would touch with VLANs and contexts on physical gear.'),
   not_tested: z.array(z.string()),
   findings: z.array(Finding),
   failures: z.array(Failure),

@@ -5,6 +5,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).checkCommand(),
   show: async () => (await import('./show.ts')).showCommand(),
   render: async () => (await import('./render.ts')).renderCommand(),
+  touchpoints: async () => (await import('./touchpoints.ts')).touchpointsCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
   deploy: async () => (await import('./deploy.ts')).deployCommand(),
   replicate: async () => (await import('./replicate.ts')).replicateCommand(),

@@ -7,6 +7,7 @@ import { ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
+import { physicalCount } from './physical.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
@@ -118,6 +119,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
         : `make ${situation.stack.name} at ${site} match the stack file: ${summaryOf(changes, gone)}`,
       steps,
       touches: touchPoints(situation, view),
+      physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point: undefined,
       undoable: true,

@@ -9,6 +9,7 @@ import { leftovers } from './leftovers.ts'
 import { stackArea } from './naming.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { resumePaused } from './paused.ts'
+import { physicalCount } from './physical.ts'
 import { certificateHint, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
@@ -97,6 +98,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
       summary: `launch ${stack.name} at ${view.site.name}${point === undefined ? '' : ` from point ${point.name}, taken ${ageWords(situation.now, point)} ago`}, under epoch ${epoch}`,
       steps,
       touches: touchPoints(situation, view),
+      physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point,
       undoable: true,
@@ -148,6 +150,7 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
         ...ingress(situation, view, area, false),
       ]),
       touches: touchPoints(situation, view),
+      physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point,
       undoable: false,

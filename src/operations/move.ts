@@ -10,6 +10,7 @@ import { leftovers } from './leftovers.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, stackArea } from './naming.ts'
 import { originsOf, withKept } from './origins.ts'
 import { resumePaused } from './paused.ts'
+import { physicalCount } from './physical.ts'
 import { looked, tooSmall } from './preflight.ts'
 import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
@@ -222,6 +223,7 @@ function across(situation: Situation, ready: Ready, verb: 'move' | 'failback'): 
       }),
     ]),
     touches: touchPoints(situation, target),
+    physical_otherwise: physicalCount(stack, 'moves'),
     not_tested: notTested(situation),
     point: undefined,
     undoable: true,

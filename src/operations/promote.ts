@@ -12,6 +12,7 @@ import { leftovers } from './leftovers.ts'
 import { keepArea, keptName, pointIn, pointName, pointTime, stackArea } from './naming.ts'
 import { instanceObject } from './objects.ts'
 import { originsOf, withKept } from './origins.ts'
+import { physicalCount } from './physical.ts'
 import type { SiteView, Situation } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
 
@@ -120,6 +121,7 @@ function promoted(situation: Situation, kept: Kept, request: PromoteRequest): Pl
         ...cleared(site, bubble, take.id, seen),
       ]),
       touches: touchPoints(situation, view),
+      physical_otherwise: physicalCount(stack, 'comes'),
       not_tested: notTested(situation),
       point,
       undoable: true,

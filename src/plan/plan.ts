@@ -24,6 +24,8 @@ export type Plan = {
   readonly summary: string
   readonly steps: readonly Step[]
   readonly touches: readonly TouchPoint[]
+  /** How much the same would touch with VLANs and contexts on physical gear, as `lifeboat touchpoints` tells in full. */
+  readonly physical_otherwise?: PhysicalCount
   readonly not_tested: readonly string[]
   /** The point that is launched, where there is one. */
   readonly point: Point | undefined
@@ -35,6 +37,8 @@ export type Plan = {
   readonly looked?: readonly Looked[]
   readonly estimate?: Estimate
 }
+
+export type PhysicalCount = { readonly touches: number; readonly devices: number }
 
 /** One thing that could have failed the operation, and what was seen of it; `no evidence` where nothing could be. */
 export type Looked = { readonly what: string; readonly seen: string }

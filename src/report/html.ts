@@ -4,7 +4,7 @@ import type { Point } from '../state/objects.ts'
 import { style } from './html-style.ts'
 import { drillRows } from './proof.ts'
 import type { Report, StepReport } from './report.ts'
-import { numberRows, outcomeWords, touchWords } from './text.ts'
+import { numberRows, outcomeWords, physicalWords, touchWords } from './text.ts'
 
 /**
  * A report as one HTML file for people who were not there: no script, nothing is fetched, prints on paper. The same
@@ -127,7 +127,7 @@ function touches(report: Report): string {
   if (report.outcome === 'undone') return ''
   return list([
     ...report.touches.map((touch) => `${touchWords[touch.kind]}: ${touch.what}`),
-    `physical devices: ${report.physical_devices_touched}`,
+    physicalWords(report.physical_otherwise),
   ])
 }
 

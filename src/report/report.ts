@@ -1,6 +1,15 @@
 import type { Failure } from '../execute/failure.ts'
 import { fold, type JournalEvent, type MeasuredLoss, type Outcome } from '../execute/journal.ts'
-import { type Estimate, type Finding, type Phase, type Plan, phases, type TouchPoint, type Verb } from '../plan/plan.ts'
+import {
+  type Estimate,
+  type Finding,
+  type Phase,
+  type PhysicalCount,
+  type Plan,
+  phases,
+  type TouchPoint,
+  type Verb,
+} from '../plan/plan.ts'
 import type { Point } from '../state/objects.ts'
 import { type DrillReport, drillReport } from './proof.ts'
 
@@ -22,6 +31,7 @@ export type Report = {
   readonly drill?: DrillReport | undefined
   readonly touches: readonly TouchPoint[]
   readonly physical_devices_touched: 0
+  readonly physical_otherwise?: PhysicalCount | undefined
   readonly not_tested: readonly string[]
   readonly findings: readonly Finding[]
   readonly failures: readonly (Failure & { readonly step: string; readonly optional: boolean })[]
@@ -109,6 +119,7 @@ export function reportOf(events: readonly JournalEvent[]): Report {
     drill: plan.verb === 'drill' ? drillReport(plan, state) : undefined,
     touches: plan.touches,
     physical_devices_touched: 0,
+    physical_otherwise: plan.physical_otherwise,
     not_tested: plan.not_tested,
     findings: plan.findings,
     failures: [...state.failed].map(([id, failure]) => ({

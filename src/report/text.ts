@@ -1,6 +1,6 @@
 import { formatBytes, formatDuration } from '../lib/duration.ts'
 import { generations } from '../plan/order.ts'
-import type { Finding, Plan, TouchPoint } from '../plan/plan.ts'
+import type { Finding, PhysicalCount, Plan, TouchPoint } from '../plan/plan.ts'
 import { drillText } from './proof.ts'
 import type { Report, StepReport } from './report.ts'
 
@@ -51,7 +51,7 @@ export function planText(plan: Plan): string {
     ...lookedBlock(plan),
     ...estimateBlock(plan),
     ...block('findings', plan.findings.map(findingText)),
-    ...touches({ touches: plan.touches, numbers: undefined }),
+    ...touches(plan),
     ...block('not tested', plan.not_tested),
   ].join('\n')
 }
@@ -150,10 +150,20 @@ export const touchWords = {
   'bgp-prefix': 'BGP prefix',
 } as const
 
-function touches(report: { readonly touches: readonly TouchPoint[]; readonly numbers: unknown }): readonly string[] {
+/** What was not touched on physical gear, beside what would have been. */
+export function physicalWords(otherwise: PhysicalCount | undefined): string {
+  return otherwise === undefined
+    ? 'physical devices: 0'
+    : `physical devices: 0; with VLANs and contexts on them ${otherwise.touches} touches on ${otherwise.devices} (lifeboat touchpoints)`
+}
+
+function touches(report: {
+  readonly touches: readonly TouchPoint[]
+  readonly physical_otherwise?: PhysicalCount | undefined
+}): readonly string[] {
   return block('touched outside the stack', [
     ...report.touches.map((touch) => `${touchWords[touch.kind]}  ${touch.what}`),
-    'physical devices: 0',
+    physicalWords(report.physical_otherwise),
   ])
 }
 
