@@ -4,6 +4,7 @@ import type { Engine } from '../src/engine/contract.ts'
 import { Crash } from '../src/engine/fake/faults.ts'
 import { fold } from '../src/execute/journal.ts'
 import { type Lifeboat, plan, type Request, resume, run, unwindOperation } from '../src/lifeboat.ts'
+import { goodBubble } from './every-step/drill-guests.ts'
 import { type Journals, type Rig, stackFile } from './every-step/rig.ts'
 import { after } from './every-step/scenes.ts'
 
@@ -32,21 +33,29 @@ const requests: readonly Request[] = [
   { verb: 'failback', stack: 'shop' },
 ]
 
+const drill = { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false } as const satisfies Request
+const keep: Request = { ...drill, keep: true }
+/** A kept drill that is to be the stack; the person also accepts that a newer point is passed over. */
+const promote: Request = { ...drill, promote: true, down: ['east', 'west'] }
+
 const site = fc.constantFrom('east', 'west')
 const who = fc.constantFrom(0, 1)
-const event = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('run' as const), who, request: fc.constantFrom(...requests) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('resume' as const, 'abort' as const), who }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('isolate' as const, 'power-cut' as const), site }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('rejoin' as const, 'power-on' as const), site }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'cut' as const }) },
-  { weight: 1, arbitrary: fc.constant({ do: 'crash' as const }) },
-)
+const eventOf = (wanted: readonly Request[]) =>
+  fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('run' as const), who, request: fc.constantFrom(...wanted) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('resume' as const, 'abort' as const), who }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('isolate' as const, 'power-cut' as const), site }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('rejoin' as const, 'power-on' as const), site }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'cut' as const }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'crash' as const }) },
+  )
 /** Each event, and the milliseconds until the next: many come while an operation is under way. */
-const script = fc.array(fc.tuple(event, fc.constantFrom(30, 300, 900, 2500, 9000, 60_000)), {
-  minLength: 3,
-  maxLength: 12,
-})
+const scriptOf = (wanted: readonly Request[]) =>
+  fc.array(fc.tuple(eventOf(wanted), fc.constantFrom(30, 300, 900, 2500, 9000, 60_000)), {
+    minLength: 3,
+    maxLength: 12,
+  })
+const script = scriptOf(requests)
 
 const seed = Number(process.env.LIFEBOAT_SEED ?? 20_131_122)
 const runs = Number(process.env.LIFEBOAT_RUNS ?? 60)
@@ -56,6 +65,21 @@ test('never two active, whatever two people, two sites and their links do', asyn
     fc.asyncProperty(script, (events) => holds(events)),
     { seed, numRuns: runs },
   )
+})
+
+test('nor where a drill is kept, promoted, removed and drilled again by both', async () => {
+  let promoted = 0
+  await fc.assert(
+    fc.asyncProperty(
+      scriptOf([promote, promote, failover, keep, drill, { ...drill, remove: true }, ...requests]),
+      (events) => {
+        const kept = [{ do: 'run', who: 0, request: keep }, 60_000] as const
+        return holds([[...kept], ...events], undefined, () => promoted++)
+      },
+    ),
+    { seed, numRuns: runs / 2 },
+  )
+  expect(promoted).toBeGreaterThan(0)
 })
 
 const bugs: readonly (readonly [string, (engine: Engine) => Engine])[] = [
@@ -73,9 +97,14 @@ test.each(bugs)('%s is found out', async (_, planted) => {
 
 type Script = typeof script extends fc.Arbitrary<infer T> ? T : never
 
-async function holds(events: Script, planted: (engine: Engine) => Engine = (engine) => engine): Promise<void> {
+async function holds(
+  events: Script,
+  planted: (engine: Engine) => Engine = (engine) => engine,
+  promoted: () => void = () => {},
+): Promise<void> {
   const on = await after({ ...deploy, site: 'east' }, replicate)
   const { world } = on
+  for (const name of world.siteNames) world.site(name).onExec(goodBubble)
   const broken: string[] = []
   watchClaims(on, broken)
   const journals: readonly Journals[] = [new Map(), new Map()]
@@ -117,6 +146,8 @@ async function holds(events: Script, planted: (engine: Engine) => Engine = (engi
   }
   await work(controller(0), guard)
   expect([...new Set(broken)]).toEqual([])
+  const claims = world.siteNames.flatMap((name) => world.site(name).claims.get('shop')?.claim ?? [])
+  if (claims.some((claim) => claim.points.some((point) => point.drill !== undefined))) promoted()
   expect(reachable(on).filter((name) => name !== newestActive(on))).toEqual([])
 }
 
