@@ -371,10 +371,28 @@ async function listed(
 
 const records_within_ms = 60_000
 
-/** Names of all stacks at the sites that answer. */
+/** Names of all stacks at the sites that answer, and why the others did not. */
+export async function seenStacks(
+  lifeboat: Lifeboat,
+): Promise<{ readonly names: readonly string[]; readonly silent: readonly string[] }> {
+  const seen = await Promise.all(
+    [...lifeboat.engines].map(async ([site, engine]) => {
+      try {
+        return { names: await engine.stacks(), silent: [] }
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error
+        return { names: [], silent: [`${site}: ${error.message}`] }
+      }
+    }),
+  )
+  return {
+    names: [...new Set(seen.flatMap((each) => each.names))].sort(),
+    silent: seen.flatMap((each) => each.silent),
+  }
+}
+
 export async function stacks(lifeboat: Lifeboat): Promise<readonly string[]> {
-  const lists = await Promise.all([...lifeboat.engines.values()].map((engine) => engine.stacks().catch(() => [])))
-  return [...new Set(lists.flat())].sort()
+  return (await seenStacks(lifeboat)).names
 }
 
 /** The situation of a stack whose definition is held at a site: there is no need for the file or for the machine it was on. */

@@ -11,7 +11,13 @@ export function reportError(error: unknown): number {
     return exit.problems
   }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
-    const text = error.code === 'ENOENT' && 'path' in error ? `there is no file ${String(error.path)}` : error.message
+    const path = 'path' in error ? String(error.path) : 'a file that was named'
+    const text =
+      error.code === 'ENOENT' && 'path' in error
+        ? `there is no file ${path}`
+        : error.code === 'EISDIR'
+          ? `${path} is a directory, and a file is needed`
+          : error.message
     console.error(`lifeboat: ${text}`)
     return exit.problems
   }

@@ -1,11 +1,11 @@
 import { Command } from 'commander'
-import { plan, type Ran, run, stacks } from '../lifeboat.ts'
+import { plan, type Ran, run, seenStacks } from '../lifeboat.ts'
 import type { Finding } from '../plan/plan.ts'
 import { findingText } from '../report/text.ts'
 import { exit } from './exit.ts'
 import { openLifeboat } from './open.ts'
 import { progress } from './progress.ts'
-import { close, showRan, showRefusal } from './run.ts'
+import { close, showNoStack, showRan, showRefusal } from './run.ts'
 
 type Guarded = {
   readonly stack: string
@@ -23,9 +23,10 @@ export function guardCommand(): Command {
       const quiet = options.json === true
       const lifeboat = openLifeboat(command)
       try {
-        const names = stack === undefined ? await stacks(lifeboat) : [stack]
+        const { names, silent } = stack === undefined ? await seenStacks(lifeboat) : { names: [stack], silent: [] }
         const guarded: Guarded[] = []
         let worst: number = exit.done
+        if (names.length === 0) worst = showNoStack(silent, quiet)
         for (const name of names) {
           const planned = await plan(lifeboat, { verb: 'guard', stack: name }, lifeboat.clock.now())
           if ('refused' in planned) {

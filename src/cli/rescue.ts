@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { compareRescue, plan, type RescueDifference, run } from '../lifeboat.ts'
 import type { RescueRequest } from '../operations/rescue.ts'
 import { openLifeboat } from './open.ts'
@@ -6,7 +6,7 @@ import { progress } from './progress.ts'
 import { close, runVerb, showRan, showRefusal } from './run.ts'
 
 type Options = {
-  readonly epoch?: string
+  readonly epoch?: number
   readonly stop?: boolean
   readonly discard?: string
   readonly json?: boolean
@@ -16,19 +16,24 @@ export function rescueCommand(): Command {
   return new Command('rescue')
     .description('start what was set aside of a site that lost its role, isolated, and say what only it holds')
     .argument('<stack>', 'name of a stack')
-    .option('--epoch <number>', 'of several copies the one of this epoch (default: the newest)')
+    .option('--epoch <number>', 'of several copies the one of this epoch (default: the newest)', epochOf)
     .option('--stop', 'remove the clone that was started; what was set aside stays')
     .option('--discard <stack>', "let the copy go for good: the stack's name once more")
     .option('--json', 'the report, or the difference, as JSON')
     .action(async (stack: string, options: Options, command: Command) => {
       const request: RescueRequest = {
         do: options.discard !== undefined ? 'discard' : options.stop === true ? 'stop' : 'look',
-        epoch: options.epoch === undefined ? undefined : Number(options.epoch),
+        epoch: options.epoch,
         consent: options.discard,
       }
       if (request.do === 'look') await look(command, stack, request, options.json === true)
       else await runVerb(command, { verb: 'rescue', stack, ...request }, options)
     })
+}
+
+function epochOf(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('an epoch is a number from 1 on')
+  return Number(text)
 }
 
 async function look(command: Command, stack: string, request: RescueRequest, json: boolean): Promise<void> {

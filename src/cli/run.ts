@@ -95,6 +95,18 @@ export function showRefusal(findings: readonly Finding[], json: boolean): void {
   process.exitCode = findings.some((finding) => finding.needs === 'person') ? exit.person : exit.problems
 }
 
+/** Nothing was seen: that is good where every site answered, and says nothing where one did not. Answers with the exit code. */
+export function showNoStack(silent: readonly string[], json: boolean): number {
+  if (silent.length === 0) {
+    if (!json) console.log('no stack at any site')
+    return exit.done
+  }
+  console.error('lifeboat: no stack at any site that answers, and nothing is known of the others')
+  for (const each of silent) console.error(`      ${each}`)
+  process.exitCode = exit.problems
+  return exit.problems
+}
+
 export async function close(lifeboat: Lifeboat): Promise<void> {
   await Promise.all([...lifeboat.engines.values()].map((engine) => engine.close()))
 }

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { stacks, status } from '../lifeboat.ts'
+import { seenStacks, status } from '../lifeboat.ts'
 import { statusText } from '../report/status.ts'
 import { openLifeboat } from './open.ts'
-import { close, showRefusal } from './run.ts'
+import { close, showNoStack, showRefusal } from './run.ts'
 
 export function statusCommand(): Command {
   return new Command('status')
@@ -12,8 +12,8 @@ export function statusCommand(): Command {
     .action(async (stack: string | undefined, options: { json?: boolean }, command: Command) => {
       const lifeboat = openLifeboat(command)
       try {
-        const names = stack === undefined ? await stacks(lifeboat) : [stack]
-        if (names.length === 0 && options.json !== true) console.log('no stack at any site that answers')
+        const { names, silent } = stack === undefined ? await seenStacks(lifeboat) : { names: [stack], silent: [] }
+        if (names.length === 0) showNoStack(silent, options.json === true)
         const found = []
         for (const name of names) {
           const one = await status(lifeboat, name, new Date())

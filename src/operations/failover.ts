@@ -25,6 +25,12 @@ export type FailoverRequest = {
 /** The active site is lost, or fenced: launch the newest complete point at the standby under the next epoch. */
 export function planFailover(situation: Situation, request: FailoverRequest): Planned {
   const { stack } = situation
+  const unknown = request.down.filter((name) => viewOf(situation, name) === undefined)
+  if (unknown.length > 0)
+    return refuse(
+      `there is no site "${unknown.join('", "')}" in the site file`,
+      `sites: ${situation.sites.map((each) => each.site.name).join(', ')}`,
+    )
   const view = standbyView(situation, request.to)
   if (view === undefined) return noStandby(situation, request.to)
   const claimed = view.answer?.observed.claim

@@ -1,4 +1,4 @@
-import { type Document, LineCounter, parseDocument } from 'yaml'
+import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 
 /** What holds at each place: how to reach its engine, its networks, its central services. Made from `sites.yaml`. */
@@ -118,6 +118,13 @@ export function parseSites(text: string): {
       return { line: at.line, column: at.col, what: error.message.split('\n')[0] ?? error.message }
     })
     return { sites: undefined, problems }
+  }
+  if (!isMap(doc.contents)) {
+    const what = doc.contents === null ? 'the file is empty' : 'this is no site file'
+    return {
+      sites: undefined,
+      problems: [{ line: 1, column: 1, what: `${what}: it begins with \`lifeboat-sites: 1\`` }],
+    }
   }
   const parsed = SitesSchema.safeParse(doc.toJS({ maxAliasCount: 10 }))
   if (!parsed.success) {
