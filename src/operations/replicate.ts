@@ -11,7 +11,7 @@ import { instanceObject, unconfigured } from './objects.ts'
 import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
-import { isError, lacks } from './survey.ts'
+import { activeNearlyFull, isError, lacks } from './survey.ts'
 
 /** Without a byte of progress for so long a transfer is given up; a link that is down shows no error by itself. */
 const stall_s = 15
@@ -55,6 +55,7 @@ export function planReplicate(situation: Situation): Planned {
             : finding,
         ),
         ...bubbleFindings(situation),
+        ...activeNearlyFull(active),
         ...clocks(situation),
       ],
     },

@@ -67,15 +67,12 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       found.push(error(`${entry.name} is not in the zone ${zone} that ${site.name} may update`, undefined))
     }
   }
-  const { pool } = survey
-  if (pool.free_bytes < pool.total_bytes * full) {
-    found.push({
-      level: 'warning',
-      what: `pool ${pool.name} at ${site.name} is nearly full: ${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} left`,
-      hint: 'a full pool ends cycles without a point and launches; keep fewer points (protect.keep), or make it larger',
-      needs: undefined,
-    })
-  }
+  found.push(
+    ...nearlyFull(
+      view,
+      'a full pool ends cycles without a point and launches; keep fewer points (protect.keep), or make it larger',
+    ),
+  )
   for (const raw of rawOf(situation.stack)) {
     found.push({
       level: 'note',
@@ -118,6 +115,24 @@ function dnsHint(view: SiteView, { name, says }: DnsSight): string {
     default:
       return `until the server takes updates ${name} stays where it leads now`
   }
+}
+
+/** Where the stack runs, a full pool stops its databases, not Lifeboat alone. */
+export const activeNearlyFull = (view: SiteView): readonly Finding[] =>
+  nearlyFull(view, 'when it is full the stack itself cannot write any more, and no point can be taken; make it larger')
+
+function nearlyFull(view: SiteView, hint: string): readonly Finding[] {
+  const pool = view.answer?.survey.pool
+  if (pool === undefined || pool.free_bytes >= pool.total_bytes * full) return []
+  const left = `${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} left`
+  return [
+    {
+      level: 'warning',
+      what: `pool ${pool.name} at ${view.site.name} is nearly full: ${left}`,
+      hint,
+      needs: undefined,
+    },
+  ]
 }
 
 export const isError = (finding: Finding): boolean => finding.level === 'error'

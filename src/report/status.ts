@@ -5,7 +5,7 @@ import { stackArea } from '../operations/naming.ts'
 import { instanceObject } from '../operations/objects.ts'
 import { preparedObjects } from '../operations/replicate.ts'
 import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
-import { lacks } from '../operations/survey.ts'
+import { activeNearlyFull, lacks } from '../operations/survey.ts'
 import type { Power, Rescue } from '../state/objects.ts'
 import { proofWords } from './proof.ts'
 
@@ -53,7 +53,9 @@ export function statusOf(situation: Situation): Status {
     sites: situation.sites.map((view) => siteStatus(situation, view, view === active)),
     point_age_ms: newest === undefined ? undefined : situation.now.getTime() - Date.parse(newest.taken_at),
     rpo_ms: situation.stack.protect === undefined ? undefined : situation.stack.protect.rpo_s * 1000,
-    warnings: clocks(situation).map((each) => (each.hint === undefined ? each.what : `${each.what}: ${each.hint}`)),
+    warnings: [...(active === undefined ? [] : activeNearlyFull(active)), ...clocks(situation)].map((each) =>
+      each.hint === undefined ? each.what : `${each.what}: ${each.hint}`,
+    ),
     proof: proofWords(situation, standby),
   }
 }

@@ -48,6 +48,16 @@ test('what a launch at the standby would lack is told before it is needed', asyn
     expect(told).toContain(lack)
 })
 
+test('a pool that is nearly full where the stack runs is told by status and by every cycle', async () => {
+  const on = await after(deploy, replicate)
+  expect((await statusOf(on)).warnings).toEqual([])
+  on.world.site('east').leaveFree(1_000_000)
+  const told = expect.stringMatching(/^pool default at east is nearly full: 1\.0 MB of .* left/)
+  expect((await statusOf(on)).warnings).toEqual([told])
+  const planned = await plan(on.controller(), replicate, on.world.clock.now())
+  expect('plan' in planned && planned.plan.findings.map((each) => each.what)).toEqual([told])
+})
+
 test('before the first cycle the standby has nothing to launch from', async () => {
   const seen = await statusOf(await after(deploy))
   expect(seen.point_age_ms).toBeUndefined()
