@@ -53,12 +53,13 @@ export function up(options: UpOptions = {}): Promise<LabState> {
     }
     await writeState(state)
 
-    log('services: DNS, DHCP, LDAP, billing; Incus at both sites')
+    log('services: DNS, DHCP, BGP, LDAP, billing; Incus at both sites')
+    // The route servers are configured by what the site file says.
+    await writeSitesFile(nodes)
     await allOf([
       ...nodeNames.map((node) => ensureService(node, nodes[node])),
       ...siteNames.map((site) => ensureSite(site, nodes[site], state, images.incusImages, log)),
     ])
-    await writeSitesFile(nodes.client)
     const complete = {
       ...state,
       images: Object.fromEntries(images.incusImages.map(({ alias, rootfs }) => [alias, basename(rootfs)])),

@@ -6,7 +6,7 @@ import { incusDirOf, labPaths } from './paths.ts'
 import { run } from './run.ts'
 import type { SiteName } from './topology.ts'
 
-/** Keys and secrets of this lab, made anew by the first `up`: client certificate and TSIG key. */
+/** Keys and secrets of this lab, made anew by the first `up`: client certificate, TSIG key, BGP password. */
 export async function ensurePki(): Promise<void> {
   await mkdir(labPaths.pki, { recursive: true, mode: 0o700 })
   const key = join(labPaths.pki, 'client.key')
@@ -43,6 +43,7 @@ export async function ensurePki(): Promise<void> {
     await rename(`${certificate}.new`, certificate)
   }
   await ensureSecret('tsig.key', () => randomBytes(32).toString('base64'))
+  await ensureSecret('bgp.key', () => randomBytes(18).toString('base64url'))
 }
 
 /** What the other side pins: the certificate that the site's Incus made for itself at its first start. */

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { settings } from '../examples/shop/app/settings.ts'
+import { ensureRouting } from './bgp.ts'
 import { daemonsOf, inNode, putFile, startDaemon } from './node.ts'
 import { labPaths } from './paths.ts'
 import type { ProcessId } from './processes.ts'
@@ -15,7 +16,8 @@ export async function ensureService(node: NodeName, init: ProcessId): Promise<vo
   // One that was stopped by a signal runs, and answers nobody.
   signalService(init, 'SIGCONT')
   const dhcp = topology.dhcp.find((entry) => entry.node === node)
-  if (dhcp !== undefined) return ensureDhcp(node, init, dhcp)
+  if (dhcp !== undefined) await ensureDhcp(node, init, dhcp)
+  if (node === 'internet' || /-(edge|rs\d)$/.test(node)) return ensureRouting(node, init)
   if (node === 'dns') return ensureDns(init)
   if (node === 'resolver') return ensureResolver(init)
   if (node.endsWith('-ldap')) return ensureLdap(node, init)

@@ -3,13 +3,14 @@ import { stringify } from 'yaml'
 import { enter } from './node.ts'
 import { labPaths, netnsOf } from './paths.ts'
 import type { ProcessId } from './processes.ts'
-import { siteNames, topology } from './topology.ts'
+import { type NodeName, siteNames, topology } from './topology.ts'
 
 /** What the client trusts beside its distribution's CAs: a path in its root file system. See `trust` in lab.ts. */
 export const clientsCa = '/etc/lifeboat-lab/ca.crt'
 
 /** Writes the site file of the lab: all that Lifeboat is told about this world. */
-export async function writeSitesFile(client: ProcessId): Promise<void> {
+export async function writeSitesFile(nodes: Readonly<Record<NodeName, ProcessId>>): Promise<void> {
+  const { bgp } = topology
   const dns = {
     server: topology.dns.server,
     zone: topology.dns.zone,
@@ -17,7 +18,7 @@ export async function writeSitesFile(client: ProcessId): Promise<void> {
   }
   const sites = Object.fromEntries(
     siteNames.map((site) => {
-      const { management, wan, ldap, billing } = topology.sites[site]
+      const { management, wan, ldap, billing, outside } = topology.sites[site]
       return [
         site,
         {
@@ -33,6 +34,17 @@ export async function writeSitesFile(client: ProcessId): Promise<void> {
           'services-network': { bridge: 'services' },
           services: { ldap, billing },
           dns,
+          bgp: {
+            as: bgp.as,
+            'local-as': bgp.stacks_as,
+            'route-servers': bgp.route_servers,
+            hops: 2,
+            password: { file: 'pki/bgp.key' },
+            firewalls: outside,
+            announce: bgp.announce,
+            'max-length': bgp.max_length,
+            'looking-glasses': [1, 2].map((number) => ({ run: enter(nodes[`${site}-rs${number as 1 | 2}`]) })),
+          },
         },
       ]
     }),
@@ -42,7 +54,7 @@ export async function writeSitesFile(client: ProcessId): Promise<void> {
     management: { netns: netnsOf('ops') },
     state: 'state',
     sites,
-    clients: { client: { run: enter(client), resolver: topology.dns.resolver, ca: clientsCa } },
+    clients: { client: { run: enter(nodes.client), resolver: topology.dns.resolver, ca: clientsCa } },
   }
   await writeFile(labPaths.sites, stringify(file, { aliasDuplicateObjects: false }), { mode: 0o600 })
 }

@@ -14,6 +14,10 @@ export const topology = {
     ops: { kind: 'host', routes: [{ to: 'default', via: '192.0.2.1' }] },
     'east-edge': { kind: 'router', routes: [{ to: 'default', via: '100.64.1.1' }] },
     'west-edge': { kind: 'router', routes: [{ to: 'default', via: '100.64.2.1' }] },
+    'east-rs1': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
+    'east-rs2': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
+    'west-rs1': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
+    'west-rs2': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
     'east-svc': { kind: 'host', routes: [] },
     'east-ldap': { kind: 'host', routes: [] },
     'east-billing': { kind: 'host', routes: [] },
@@ -26,6 +30,9 @@ export const topology = {
 
   bridges: [
     { node: 'internet', name: 'core', address: '192.0.2.1/24' },
+    // The network of the route servers is the same at both sites, and known at each site alone.
+    { node: 'east-edge', name: 'rs', address: '10.255.0.254/24' },
+    { node: 'west-edge', name: 'rs', address: '10.255.0.254/24' },
     { node: 'east', name: 'outside' },
     { node: 'east', name: 'services' },
     { node: 'west', name: 'outside' },
@@ -94,6 +101,30 @@ export const topology = {
       ends: [
         { node: 'west', name: 'edge', bridge: 'outside' },
         { node: 'west-edge', name: 'outside', address: '198.51.100.129/25' },
+      ],
+    },
+    {
+      ends: [
+        { node: 'east-edge', name: 'rs1', bridge: 'rs' },
+        { node: 'east-rs1', name: 'eth0', address: '10.255.0.1/24' },
+      ],
+    },
+    {
+      ends: [
+        { node: 'east-edge', name: 'rs2', bridge: 'rs' },
+        { node: 'east-rs2', name: 'eth0', address: '10.255.0.2/24' },
+      ],
+    },
+    {
+      ends: [
+        { node: 'west-edge', name: 'rs1', bridge: 'rs' },
+        { node: 'west-rs1', name: 'eth0', address: '10.255.0.1/24' },
+      ],
+    },
+    {
+      ends: [
+        { node: 'west-edge', name: 'rs2', bridge: 'rs' },
+        { node: 'west-rs2', name: 'eth0', address: '10.255.0.2/24' },
       ],
     },
     {
@@ -171,6 +202,7 @@ export const topology = {
       ldap: '10.101.0.10',
       billing: '10.101.0.20',
       services: '10.101.0.0/24',
+      outside: '198.51.100.0/25',
     },
     west: {
       management: '172.16.2.2',
@@ -178,10 +210,19 @@ export const topology = {
       ldap: '10.102.0.30',
       billing: '10.102.0.40',
       services: '10.102.0.0/24',
+      outside: '198.51.100.128/25',
     },
   },
 
   dns: { zone: 'example.com', server: '192.0.2.54', resolver: '192.0.2.53', key: 'lifeboat', ttl_s: 5 },
+  bgp: {
+    as: 64500,
+    stacks_as: 65010,
+    provider_as: 64496,
+    route_servers: ['10.255.0.1', '10.255.0.2'],
+    announce: ['203.0.113.0/24'],
+    max_length: 32,
+  },
   management: { from: '192.0.2.100', networks: ['172.16.1.0/30', '172.16.2.0/30'] },
   people: [
     { uid: 'alice', name: 'Alice Example', password: 'alice-pw' },
@@ -238,6 +279,8 @@ type Topology = {
         readonly ldap: string
         readonly billing: string
         readonly services: string
+        /** Where the outside legs get their addresses. */
+        readonly outside: string
       }
     >
   >
@@ -247,6 +290,15 @@ type Topology = {
     readonly resolver: string
     readonly key: string
     readonly ttl_s: number
+  }
+  readonly bgp: {
+    /** Of the sites; of the stacks; of the network through which clients come. */
+    readonly as: number
+    readonly stacks_as: number
+    readonly provider_as: number
+    readonly route_servers: readonly string[]
+    readonly announce: readonly string[]
+    readonly max_length: number
   }
   readonly management: { readonly from: string; readonly networks: readonly string[] }
   readonly people: readonly { readonly uid: string; readonly name: string; readonly password: string }[]

@@ -29,7 +29,7 @@ export const recipes: readonly Recipe[] = [
     form: 'directory',
     packages: [
       ...['bind9', 'bind9-dnsutils', 'slapd', 'ldap-utils', 'postgresql', 'postgresql-client', 'dnsmasq-base'],
-      ...['nftables', 'tcpdump', 'openssl', 'netcat-openbsd'],
+      ...['nftables', 'tcpdump', 'openssl', 'netcat-openbsd', 'frr'],
       // What load balancers look after, and what measures them.
       ...['redis-server', 'mariadb-server-core', 'iperf3'],
     ],
@@ -48,7 +48,7 @@ export const recipes: readonly Recipe[] = [
   {
     name: 'lifeboat-appliance',
     form: 'incus',
-    packages: ['nftables', 'haproxy', 'dnsmasq-base', 'tcpdump', 'conntrack', 'ulogd2'],
+    packages: ['nftables', 'haproxy', 'dnsmasq-base', 'tcpdump', 'conntrack', 'ulogd2', 'frr'],
     debconf: [],
     folders: [join(root, 'appliance')],
     bundle: undefined,

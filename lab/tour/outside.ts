@@ -21,6 +21,7 @@ export function tourOutside(world: FakeWorld): Outside {
     resolves: async (_place, name, address, within_s, signal) => {
       await until(within_s, signal, () => names.get(name) === address, `${name} does not resolve to ${address}`)
     },
+    routes: async () => [],
     goodAnswer: async (_place, check, within_s, signal) => {
       const address = () => names.get(new URL(check.url).hostname)
       const tries = await until(within_s, signal, () => answers(world, address()), `no good answer from ${check.url}`)

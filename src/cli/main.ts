@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   abort: async () => (await import('./abort.ts')).abortCommand(),
   serve: async () => (await import('./serve.ts')).serveCommand(),
   audit: async () => (await import('./audit.ts')).auditCommand(),
+  site: async () => (await import('./site.ts')).siteCommand(),
   lab: async () => (await import('./lab.ts')).labCommand(),
 }
 

@@ -117,4 +117,29 @@ export type Exception = {
 }
 
 /** What a site adds: where its central services are. Addresses by service name; an absent one is a problem of the site. */
-export type SiteFacts = { readonly site: string; readonly services: Readonly<Record<string, string>> }
+export type SiteFacts = {
+  readonly site: string
+  readonly services: Readonly<Record<string, string>>
+  readonly bgp?: BgpFacts | undefined
+}
+
+/** The BGP of a site, as its network team and the stacks have agreed on it. */
+export type BgpFacts = {
+  /** AS of the route servers. */
+  readonly as: number
+  /** AS of the firewalls; the same as `as` means IBGP. */
+  readonly local_as: number
+  readonly route_servers: readonly string[]
+  /** From a firewall to its route servers; 1: they are on the outside network. */
+  readonly hops: number
+  /** Where the outside legs of firewalls get their addresses: from there the route servers take sessions. */
+  readonly firewalls: string
+  readonly announce: readonly string[]
+  /** Longest prefix that the route servers take. */
+  readonly max_length: number
+  /** Prefixes that one session may announce. */
+  readonly max_prefixes: number
+  readonly hold_s: number
+  /** Changes when the password does, and tells nothing of it; undefined: sessions have none. */
+  readonly password: string | undefined
+}

@@ -30,6 +30,16 @@ test('a site file, with what a reader would have guessed filled in', () => {
   expect(sites?.clients).toEqual([{ name: 'client', run: ['ssh', 'client'], resolver: '192.0.2.53', ca: undefined }])
 })
 
+const bgp =
+  'bgp: { as: 64500, route-servers: [10.255.0.1, 10.255.0.2], firewalls: 198.51.100.0/25, announce: [203.0.113.0/24] }'
+const withBgp = good.replace('  west:\n', `    ${bgp}\n  west:\n`)
+
+test('BGP of a site, IBGP where no other AS is named', () => {
+  const { sites, problems } = parseSites(withBgp)
+  expect(problems).toEqual([])
+  expect(sites?.sites[0]?.bgp).toMatchObject({ as: 64_500, local_as: 64_500, hops: 1, max_length: 24, hold_s: 6 })
+})
+
 test.each([
   ['a bad address', good.replace('10.101.0.10', '10.101.0'), 6, 'sites.east.services.ldap'],
   [
@@ -39,6 +49,20 @@ test.each([
     'sites.west.incus.url: needs an address such as https://',
   ],
   ['a missing key', good.replace('    outside: { bridge: br0 }\n', ''), 9, 'sites.west.outside'],
+  ['an AS of nobody', withBgp.replace('as: 64500', 'as: 23456'), 8, 'sites.east.bgp.as: is reserved'],
+  [
+    'three route servers',
+    withBgp.replace('[10.255.0.1', '[10.255.0.3, 10.255.0.1'),
+    8,
+    'sites.east.bgp.route-servers: needs one or two',
+  ],
+  ['host bits in a range', withBgp.replace('203.0.113.0/24]', '203.0.113.1/24]'), 8, 'the network is 203.0.113.0/24'],
+  [
+    'a range of which nothing may be announced',
+    withBgp.replace('203.0.113.0/24]', '203.0.113.0/28]'),
+    8,
+    'sites.east.bgp.announce.0: 203.0.113.0/28 is longer than max-length 24',
+  ],
   ['an unknown key', good.replace('pool:', 'pol:'), 9, 'pol'],
   ['another version', good.replace('lifeboat-sites: 1', 'lifeboat-sites: 2'), 1, 'lifeboat-sites'],
   ['a name that is none', good.replace('west:', 'West Side:'), undefined, 'a site name is a DNS label'],

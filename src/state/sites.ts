@@ -1,5 +1,7 @@
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import type { BgpFacts } from '../compile/compiled.ts'
+import { parsePrefix } from '../lib/ip.ts'
 
 /** What holds at each place: how to reach its engine, its networks, its central services. Made from `sites.yaml`. */
 export type Sites = {
@@ -22,6 +24,15 @@ export type Site = {
   /** Address of each central service at this site. */
   readonly services: Readonly<Record<string, string>>
   readonly dns: DnsServer | undefined
+  readonly bgp?: SiteBgp | undefined
+}
+
+/** To whom the firewalls of stacks announce prefixes at a site, and which. */
+export type SiteBgp = Omit<BgpFacts, 'password'> & {
+  /** Holds the password of the sessions (RFC 2385) and nothing else. */
+  readonly password_file: string | undefined
+  /** Each runs `vtysh` where the table of a route server can be looked at. */
+  readonly looking_glasses: readonly { readonly run: readonly string[] }[]
 }
 
 /** Paths are relative to the site file. */
@@ -67,6 +78,45 @@ const Access = z.union(
   { error: 'needs either `socket`, or `url` (https) with `client-certificate`, `client-key` and `server-certificate`' },
 )
 
+/** RFC 4271, RFC 6793; 0 (RFC 7607), 23456 (RFC 6793) and the last ones (RFC 7300) are nobody's. */
+const asNumber = z
+  .int()
+  .min(1, 'an AS number is 1 to 4294967294')
+  .max(4_294_967_294, 'an AS number is 1 to 4294967294')
+  .refine((value) => value !== 23_456 && value !== 65_535, 'is reserved: nobody has this AS number')
+
+const Prefix = z.string().superRefine((text, context) => {
+  const parsed = parsePrefix(text)
+  if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.why })
+})
+
+const Bgp = z
+  .strictObject({
+    as: asNumber,
+    'local-as': asNumber.optional(),
+    'route-servers': z
+      .array(z.ipv4())
+      .min(1, 'needs one or two route servers')
+      .max(2, 'needs one or two route servers'),
+    hops: z.int().min(1).max(16).default(1),
+    password: z.strictObject({ file: z.string() }).optional(),
+    firewalls: Prefix,
+    announce: z.array(Prefix).min(1, 'needs a range of which stacks may announce prefixes'),
+    'max-length': z.int().min(8).max(32).default(24),
+    'max-prefixes': z.int().min(1).max(1000).default(8),
+    hold: z.int().min(3, 'is 3 s or more').max(180).default(6),
+    'looking-glasses': z.array(z.strictObject({ run: z.array(z.string()) })).default([]),
+  })
+  .superRefine((bgp, context) => {
+    for (const [index, range] of bgp.announce.entries())
+      if (Number(range.split('/')[1]) > bgp['max-length'])
+        context.addIssue({
+          code: 'custom',
+          path: ['announce', index],
+          message: `${range} is longer than max-length ${bgp['max-length']}: nothing of it could be announced`,
+        })
+  })
+
 const SiteSchema = z.strictObject({
   incus: Access,
   'replication-url': z.url().optional(),
@@ -86,6 +136,7 @@ const SiteSchema = z.strictObject({
       }),
     })
     .optional(),
+  bgp: Bgp.optional(),
 })
 
 const SitesSchema = z.strictObject({
@@ -170,6 +221,7 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       services_bridge: site['services-network']?.bridge,
       services: site.services,
       dns: site.dns,
+      bgp: site.bgp && resolveBgp(site.bgp),
     })),
     clients: Object.entries(file.clients).map(([name, place]) => ({
       name,
@@ -177,5 +229,21 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       resolver: place.resolver,
       ca: place.ca,
     })),
+  }
+}
+
+function resolveBgp(bgp: z.output<typeof Bgp>): SiteBgp {
+  return {
+    as: bgp.as,
+    local_as: bgp['local-as'] ?? bgp.as,
+    route_servers: bgp['route-servers'],
+    hops: bgp.hops,
+    password_file: bgp.password?.file,
+    firewalls: bgp.firewalls,
+    announce: bgp.announce,
+    max_length: bgp['max-length'],
+    max_prefixes: bgp['max-prefixes'],
+    hold_s: bgp.hold,
+    looking_glasses: bgp['looking-glasses'],
   }
 }
