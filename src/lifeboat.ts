@@ -1,13 +1,17 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, scryptSync } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { ownAddresses } from './compile/announced.ts'
 import { compile } from './compile/compile.ts'
+import type { BgpFacts, SecretFile } from './compile/compiled.ts'
+import { SITE_PASSWORD } from './compile/frr.ts'
 import type { Engine } from './engine/contract.ts'
 import { EngineError } from './engine/error.ts'
 import { abort, execute, pastNoReturn, type Watcher } from './execute/execute.ts'
 import { fold, type JournalEvent, type Outcome } from './execute/journal.ts'
 import type { Outside, World } from './execute/world.ts'
 import type { Clock } from './lib/clock.ts'
+import { overlaps, prefix } from './lib/ip.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
 import { type DrillRequest, planDrill } from './operations/drill.ts'
@@ -27,7 +31,7 @@ import {
   type Situation,
   unseen,
 } from './operations/situation.ts'
-import type { Finding, Plan, Planned, Step } from './plan/plan.ts'
+import type { Finding, Plan, Planned, SecretsFrom, Step } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { pastOf } from './report/past.ts'
 import { type Report, reportOf } from './report/report.ts'
@@ -36,7 +40,7 @@ import { parseStack } from './stack/parse.ts'
 import { formatProblem, type Problem } from './stack/problem.ts'
 import type { Stack } from './stack/stack.ts'
 import type { Capacity, Definition, InstanceRef, Point } from './state/objects.ts'
-import type { Sites } from './state/sites.ts'
+import type { Site, Sites } from './state/sites.ts'
 import type { Store } from './store/store.ts'
 
 /** What Lifeboat works with: the sites, their engines, the world outside, and the journals. */
@@ -46,6 +50,8 @@ export type Lifeboat = {
   readonly outside: Outside
   readonly store: Store
   readonly clock: Clock
+  /** The password of a site's BGP sessions; undefined where the site file names none. Throws where it cannot be read. */
+  readonly bgpPassword?: (site: string) => string | undefined
   /** Who decides, for the record: `root@ops`. */
   readonly by: string
   /** The process that works, and what can be known here of others. */
@@ -85,7 +91,7 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       const missing = stack.secrets.filter((secret) => definition.secrets[secret.name] === undefined)
       if (missing.length > 0) return { refused: missing.map((secret) => missingSecret(request.file, secret)) }
       const situation = await look(lifeboat, stack, definition, now)
-      return planDeploy(await withDns(lifeboat, situation, dns_within_s), request)
+      return planDeploy(await withOthersPrefixes(lifeboat, await withDns(lifeboat, situation, dns_within_s)), request)
     }
     case 'replicate': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
@@ -512,10 +518,60 @@ function situationOf(
     stack,
     definition,
     clients: lifeboat.sites.clients,
-    sites: seen.map((each) => ({
-      ...each,
-      compiled: compile(stack, { site: each.site.name, services: each.site.services }),
-    })),
+    sites: seen.map((each) => {
+      const { bgp, problems } = bgpAt(lifeboat, stack, each.site)
+      const facts = { site: each.site.name, services: each.site.services, bgp }
+      return { ...each, compiled: compile(stack, facts), routing: problems }
+    }),
+  }
+}
+
+/** A prefix leads to one stack. What others have is in the claims of the sites that answer; a first deploy needs all of them. */
+async function withOthersPrefixes(lifeboat: Lifeboat, situation: Situation): Promise<Situation> {
+  const own = ownAddresses(situation.stack)
+  if (own.length === 0) return situation
+  const taken = await Promise.all(
+    situation.sites.map(async ({ answer, site }) => {
+      if (answer === undefined) return []
+      const engine = engineOf(lifeboat, site.name)
+      const names = (await engine.stacks()).filter((name) => name !== situation.stack.name)
+      const claims = await Promise.all(names.map((name) => engine.readClaim(name)))
+      const others = claims.flatMap((each) => {
+        const definition = each?.claim.definition
+        return definition === undefined ? [] : (parseStack(definition.text, definition.file).stack ?? [])
+      })
+      return others.flatMap((other) =>
+        ownAddresses(other)
+          .filter((theirs) => own.some((each) => overlaps(prefix(each.prefix), prefix(theirs.prefix))))
+          .map((theirs) => `${theirs.prefix} is announced by stack ${other.name}`),
+      )
+    }),
+  )
+  const routing = [...new Set(taken.flat())]
+  return {
+    ...situation,
+    sites: situation.sites.map((view) => ({ ...view, routing: [...(view.routing ?? []), ...routing] })),
+  }
+}
+
+/** BGP of a site for a stack that announces, with a mark that changes with the password and gives nothing of it away. */
+function bgpAt(
+  lifeboat: Lifeboat,
+  stack: Stack,
+  { name, bgp }: Site,
+): { readonly bgp: BgpFacts | undefined; readonly problems: readonly string[] } {
+  if (bgp === undefined || ownAddresses(stack).length === 0) return { bgp: undefined, problems: [] }
+  try {
+    const password = lifeboat.bgpPassword?.(name)
+    // 16 bits of a slow hash: enough to see a change, too little to try passwords against.
+    const mark =
+      password === undefined ? undefined : scryptSync(password, 'lifeboat bgp', 2, { N: 1024 }).toString('hex')
+    return { bgp: { ...bgp, password: mark }, problems: [] }
+  } catch (error) {
+    return {
+      bgp: { ...bgp, password: 'unreadable' },
+      problems: [`the BGP password of ${name} cannot be read: ${(error as Error).message}`],
+    }
   }
 }
 
@@ -583,7 +639,7 @@ async function withDns(lifeboat: Lifeboat, situation: Situation, within_s: numbe
   const sites = await Promise.all(
     situation.sites.map(async (view) => {
       if (view.answer === undefined || view.site.dns === undefined) return view
-      const names = situation.stack.ingress.map((entry) => entry.name)
+      const names = situation.stack.ingress.filter((entry) => entry.dns).map((entry) => entry.name)
       const dns = await Promise.all(names.map((name) => lifeboat.outside.mayUpdate(view.site.name, name, within_s)))
       return { ...view, dns }
     }),
@@ -614,36 +670,44 @@ function worldOf(lifeboat: Lifeboat, planned: Plan): World {
     clock: lifeboat.clock,
     engine: (site) => engineOf(lifeboat, site),
     outside: lifeboat.outside,
-    secrets: async (wanted, from) => {
-      if (from.kind === 'appliance') {
-        const engine = engineOf(lifeboat, from.site)
-        return Promise.all(
-          wanted.map(async (secret) => {
-            const read = await engine.exec(from.instance, ['cat', secret.path], 15)
-            if (read.exit !== 0)
-              throw new EngineError(
-                'not-found',
-                from.site,
-                `read ${secret.path}`,
-                `${from.instance.name} has no ${secret.path}`,
-              )
-            return { path: secret.path, content: read.stdout }
-          }),
-        )
-      }
-      const definition = planned.steps.flatMap((step) =>
-        step.action.do === 'definition' ? [step.action.definition] : [],
-      )[0]
-      const stack = definition === undefined ? undefined : stackOf(definition.text, definition.file)
+    secrets: async (all, from, site) => {
+      const wanted = all.filter(({ secret }) => secret !== SITE_PASSWORD)
+      const passwords = all
+        .filter(({ secret }) => secret === SITE_PASSWORD)
+        .map(({ path }) => ({ path, content: `${lifeboat.bgpPassword?.(site) ?? ''}\n` }))
+      return [...passwords, ...(await stackSecrets(wanted, from))]
+    },
+  }
+
+  async function stackSecrets(wanted: readonly SecretFile[], from: SecretsFrom) {
+    if (from.kind === 'appliance') {
+      const engine = engineOf(lifeboat, from.site)
       return Promise.all(
         wanted.map(async (secret) => {
-          const file = stack?.secrets.find((each) => each.name === secret.secret)?.file
-          if (file === undefined || definition === undefined)
-            throw new Error(`plan names a secret "${secret.secret}" that its stack file has not`)
-          return { path: secret.path, content: await readFile(resolve(dirname(definition.file), file), 'utf8') }
+          const read = await engine.exec(from.instance, ['cat', secret.path], 15)
+          if (read.exit !== 0)
+            throw new EngineError(
+              'not-found',
+              from.site,
+              `read ${secret.path}`,
+              `${from.instance.name} has no ${secret.path}`,
+            )
+          return { path: secret.path, content: read.stdout }
         }),
       )
-    },
+    }
+    const definition = planned.steps.flatMap((step) =>
+      step.action.do === 'definition' ? [step.action.definition] : [],
+    )[0]
+    const stack = definition === undefined ? undefined : stackOf(definition.text, definition.file)
+    return Promise.all(
+      wanted.map(async (secret) => {
+        const file = stack?.secrets.find((each) => each.name === secret.secret)?.file
+        if (file === undefined || definition === undefined)
+          throw new Error(`plan names a secret "${secret.secret}" that its stack file has not`)
+        return { path: secret.path, content: await readFile(resolve(dirname(definition.file), file), 'utf8') }
+      }),
+    )
   }
 }
 

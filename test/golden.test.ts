@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile } from '../src/compile/compile.ts'
+import type { SiteFacts } from '../src/compile/compiled.ts'
 import { parseStack } from '../src/stack/parse.ts'
 import type { Stack } from '../src/stack/stack.ts'
 import { checkHaproxy, checkNftables, makeCertificate } from './golden-tools.ts'
@@ -16,6 +17,23 @@ const GOLDEN = join(import.meta.dirname, 'golden')
 const cases = readdirSync(GOLDEN, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
 /** Where sites are said to be in one of the cases: a NAT box differs from site to site. */
 const FACTS = { site: 'east', services: { ldap: '10.101.0.10', billing: '10.101.0.20' } }
+/** Route servers behind the site's edge, which take EBGP. */
+const WITH_BGP: SiteFacts = {
+  ...FACTS,
+  bgp: {
+    as: 64_500,
+    local_as: 65_010,
+    route_servers: ['10.255.0.1', '10.255.0.2'],
+    hops: 2,
+    firewalls: '198.51.100.0/25',
+    announce: ['203.0.113.0/24'],
+    max_length: 28,
+    max_prefixes: 8,
+    hold_s: 6,
+    password: '3fa2',
+  },
+}
+const KNOWN: Readonly<Record<string, SiteFacts>> = { shop: FACTS, 'own-prefix': WITH_BGP }
 
 const scratch = mkdtempSync(join(tmpdir(), 'lifeboat-golden-'))
 beforeAll(() => makeCertificate(scratch))
@@ -27,7 +45,7 @@ test('there are cases', () => {
 
 describe.each(cases)('%s', (name) => {
   const stack = read(name)
-  const compiled = compile(stack, name === 'shop' ? FACTS : undefined)
+  const compiled = compile(stack, KNOWN[name])
   const files = compiled.instances.flatMap((instance) => (instance.kind === 'appliance' ? instance.files : []))
 
   test('is rendered as before', () => {

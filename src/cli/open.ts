@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import process from 'node:process'
@@ -22,6 +23,10 @@ export function openLifeboat(command: Command): Lifeboat {
     outside: openOutside(sites, dirname(file)),
     store: openState(command),
     clock: systemClock,
+    bgpPassword: (name) => {
+      const path = sites.sites.find((site) => site.name === name)?.bgp?.password_file
+      return path === undefined ? undefined : readFileSync(resolve(dirname(file), path), 'utf8').trim()
+    },
     by: `${userInfo().username}@${hostname()}`,
     processes: { self: ownProcess(), lives },
   }

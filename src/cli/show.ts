@@ -100,7 +100,12 @@ function showText(shown: Shown): string {
     ),
     table(
       ['INGRESS', 'LEADS TO', 'BY', 'TTL'],
-      shown.ingress.map(({ name, to, by, ttl_s }) => [name, to, by, `${ttl_s} s`]),
+      shown.ingress.map(({ name, to, dns, ttl_s, own }) => [
+        name,
+        to,
+        dns ? `dns, ${ttl_s} s` : '',
+        own === undefined ? '' : `bgp ${own.prefix}, ${own.address}`,
+      ]),
     ),
     rawTable(shown.raw),
   ]

@@ -4,6 +4,7 @@ import type { Firewall, PortRange } from '../stack/stack.ts'
 import { inputRules, outputRules, spoofRules } from './appliance-rules.ts'
 import type { CompiledAppliance } from './compiled.ts'
 import { LOGGER, limited, limits, logged } from './firewall-rules.ts'
+import { bgpOf, bgpOutput } from './frr.ts'
 import { type Layout, segmentOf, speaks6 } from './layout.ts'
 import {
   addressList,
@@ -32,7 +33,8 @@ export function compileFirewall(layout: Layout, firewall: Firewall): Pick<Compil
     ...(firewall.rules.some(({ log }) => log) ? [LOGGER] : []),
     ...(proxy === undefined ? [] : [{ path: '/etc/haproxy/haproxy.cfg', text: proxy }]),
   ]
-  return { files, secrets: [] }
+  const bgp = bgpOf(layout, firewall)
+  return { files: [...files, ...bgp.files], secrets: bgp.secrets }
 }
 
 function firewallRules(layout: Layout, firewall: Firewall): string {
@@ -92,7 +94,7 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
         name: 'output',
         hook: 'filter hook output priority filter',
         policy: 'drop',
-        rules: [...outputRules(layout, appliance), ...proxyOutput(passages6)],
+        rules: [...outputRules(layout, appliance), ...proxyOutput(passages6), ...bgpOutput(layout, firewall)],
       },
     ],
     limits(firewall, speaks6(layout, appliance)),

@@ -91,6 +91,6 @@ const REDIS_PRIMARY = [
 
 /** The name that clients use, where there is one. */
 function hostOf({ stack, domain }: Layout, { name }: BalancedService): string {
-  const names = stack.ingress.filter(({ to }) => to === name).map((ingress) => ingress.name)
+  const names = stack.ingress.filter(({ to, dns }) => to === name && dns).map((ingress) => ingress.name)
   return names.sort()[0] ?? `${name}.${domain}`
 }

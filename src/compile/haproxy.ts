@@ -1,14 +1,15 @@
 import type { BalancedService, LoadBalancer } from '../stack/stack.ts'
+import { watchesOf } from './announced.ts'
 import { byName } from './appliances.ts'
 import { backend } from './haproxy-backend.ts'
 import { frontend } from './haproxy-frontend.ts'
-import type { Layout } from './layout.ts'
+import { addressIn, type Layout } from './layout.ts'
 import { poolsOf } from './pools.ts'
 
 /** For HAProxy 2.6 and newer; see its configuration manual. */
 export function haproxyConf(layout: Layout, balancer: LoadBalancer): string {
   const services = byName(balancer.services).map((service) => serviceSections(layout, balancer, service))
-  return `${[GLOBAL, DEFAULTS, ...services.flat()].map((section) => section.join('\n')).join('\n\n')}\n`
+  return `${[GLOBAL, DEFAULTS, ...services.flat(), ...watching(layout, balancer)].map((section) => section.join('\n')).join('\n\n')}\n`
 }
 
 /**
@@ -47,4 +48,30 @@ const DEFAULTS = [
 
 function serviceSections(layout: Layout, balancer: LoadBalancer, service: BalancedService): string[][] {
   return [frontend(layout, balancer, service), ...poolsOf(service).map((pool) => backend(layout, service, pool))]
+}
+
+/** Answers whether a service has anybody behind it, at a path of its name; no service can have this section's name. */
+function watching(layout: Layout, balancer: LoadBalancer): string[][] {
+  const watches = watchesOf(layout).filter((watch) => watch.balancer === balancer.name)
+  const [first] = watches
+  if (first === undefined) return []
+  const places = [...new Set(watches.map(({ segment }) => addressIn(layout, balancer.name, segment.name)))]
+  return [
+    [
+      'frontend lifeboat.watch',
+      ...places.map((address) => `  bind ${address}:${first.port}`),
+      '  mode http',
+      '  option dontlog-normal',
+      '  timeout client 5s',
+      ...watches.flatMap(({ service }) => servedLines(balancer, service)),
+      '  http-request return status 503',
+    ],
+  ]
+}
+
+/** Served is what has one good server in one of its pools; a redirect is served always. */
+function servedLines({ services }: LoadBalancer, name: string): string[] {
+  const pools = services.flatMap((service) => (service.name === name ? poolsOf(service) : []))
+  const conditions = pools.length === 0 ? [''] : pools.map((pool) => ` { nbsrv(${pool.name}) ge 1 }`)
+  return conditions.map((condition) => `  http-request return status 200 if { path /${name} }${condition}`)
 }

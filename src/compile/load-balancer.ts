@@ -1,4 +1,5 @@
 import type { LoadBalancer } from '../stack/stack.ts'
+import { watchesOf } from './announced.ts'
 import { comesRouted, inputRules, outputRules, spoofRules } from './appliance-rules.ts'
 import { byName, type PlacedAppliance } from './appliances.ts'
 import type { CompiledAppliance } from './compiled.ts'
@@ -48,6 +49,7 @@ function balancerRules(layout: Layout, balancer: LoadBalancer): string {
         rules: [
           ...inputRules(layout, appliance),
           ...listening(layout, appliance, balancer),
+          ...watched(layout, balancer),
           rule([], 'drop', 'no service listens there'),
         ],
       },
@@ -81,6 +83,17 @@ function listening(layout: Layout, appliance: PlacedAppliance, balancer: LoadBal
       line('ip', prefix_text, addressIn(layout, balancer.name, listen.segment)),
       ...(ipv6 === undefined || own6 === undefined ? [] : [line('ip6', ipv6.prefix_text, own6)]),
     ]
+  })
+}
+
+/** A firewall that announces a prefix of the stack asks whether anything is behind it. */
+function watched(layout: Layout, balancer: LoadBalancer): string[] {
+  const mine = watchesOf(layout).filter((watch) => watch.balancer === balancer.name)
+  const by_place = new Map(mine.map((watch) => [`${watch.firewall} ${watch.segment.name}`, watch]))
+  return [...by_place.values()].map(({ firewall, segment, port }) => {
+    const from = `ip saddr ${addressIn(layout, firewall, segment.name)}`
+    const to = `ip daddr ${addressIn(layout, balancer.name, segment.name)} tcp dport ${port}`
+    return rule([interfaceIs('iifname', segment.interface), from, to], 'accept', `does it serve? asked by ${firewall}`)
   })
 }
 

@@ -89,7 +89,14 @@ async function walk(steps: readonly Step[], prepare: (world: ReturnType<typeof f
   const world: World = {
     clock: fake.clock,
     engine: () => engine,
-    outside: { setAddress: never, removeAddress: never, mayUpdate: never, resolves: never, goodAnswer: never },
+    outside: {
+      setAddress: never,
+      removeAddress: never,
+      mayUpdate: never,
+      resolves: never,
+      routes: async () => [],
+      goodAnswer: never,
+    },
     secrets: never,
   }
   const plan: Plan = {

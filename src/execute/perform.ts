@@ -2,6 +2,7 @@ import type { Engine, ExecResult } from '../engine/contract.ts'
 import { EngineError } from '../engine/error.ts'
 import type { Action } from '../plan/plan.ts'
 import type { Claim, Point } from '../state/objects.ts'
+import { announced, announcing } from './announce.ts'
 import { checkpoint, unpause } from './checkpoint.ts'
 import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
 import { performDrill } from './drill.ts'
@@ -50,7 +51,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.ensureInstance(action.instance)
       return {}
     case 'configure': {
-      const secrets = await world.secrets(action.secrets, action.secrets_from)
+      const secrets = await world.secrets(action.secrets, action.secrets_from, site)
       await engine.put(action.instance, [
         ...action.files.map((file) => ({ path: file.path, content: file.text, mode: 0o644 })),
         ...secrets.map((secret) => ({ ...secret, mode: 0o600 })),
@@ -112,7 +113,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'lease':
       return { address: await lease(action, context) }
     case 'dns': {
-      const address = addressOf(context, action.lease_step)
+      const address = action.address ?? addressOf(context, action.lease_step)
       await world.outside.setAddress(site, action.name, action.ttl_s, address)
       return { name: action.name, address, ttl_s: action.ttl_s }
     }
@@ -120,10 +121,14 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await world.outside.removeAddress(site, action.name)
       return {}
     case 'dns-seen': {
-      const address = addressOf(context, action.lease_step)
+      const address = action.address ?? addressOf(context, action.lease_step)
       await world.outside.resolves(action.place, action.name, address, action.within_s, signal)
       return { at: world.clock.now().toISOString(), address }
     }
+    case 'announced':
+      return announced(action, context)
+    case 'announcing':
+      return announcing(action, context)
     case 'check':
       return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal)) }
     case 'trust':

@@ -61,6 +61,8 @@ function describe(action: Action): string {
       return `${action.verb} ${action.instance.name}`
     case 'cut-legs':
       return `${action.cut ? 'cut' : 'restore'} the legs of ${action.instance.name}`
+    case 'announcing':
+      return `${action.announce ? 'announce' : 'withdraw'} ${action.prefixes.join(' ')}`
     case 'unpause':
       return `resume and thaw ${action.instances.map((each) => each.name).join(' ')}`
     case 'remove-point':

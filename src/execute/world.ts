@@ -1,7 +1,7 @@
 import type { SecretFile } from '../compile/compiled.ts'
 import type { Engine } from '../engine/contract.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { DnsSight } from '../operations/situation.ts'
+import type { DnsSight, RouteSight } from '../operations/situation.ts'
 import type { CheckAction, SecretsFrom } from '../plan/plan.ts'
 
 /** Everything that execution may touch. */
@@ -9,10 +9,11 @@ export type World = {
   readonly clock: Clock
   engine(site: string): Engine
   readonly outside: Outside
-  /** The values of secrets, by path in the appliance. Never logged, never journaled. */
+  /** The values of secrets, by path in the appliance; those of a site come from its own file. Never logged, never journaled. */
   secrets(
     wanted: readonly SecretFile[],
     from: SecretsFrom,
+    site: string,
   ): Promise<readonly { readonly path: string; readonly content: string }[]>
 }
 
@@ -25,6 +26,8 @@ export interface Outside {
   mayUpdate(site: string, name: string, within_s: number): Promise<DnsSight>
   /** Waits until the resolver of a place answers with the address and nothing else. */
   resolves(place: string, name: string, address: string, within_s: number, signal: AbortSignal): Promise<void>
+  /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
+  routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]>
   /** Waits for the first good answer at a place. */
   goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal): Promise<GoodAnswer>
 }

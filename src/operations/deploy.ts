@@ -3,13 +3,13 @@ import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
 import type { Area, Claim, Claimed, InstanceRef, ObservedInstance } from '../state/objects.ts'
 import { clocks } from './clocks.ts'
-import { ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
+import { announcers, ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
 import { physicalCount } from './physical.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
-import { dnsFindings, isError, lacks } from './survey.ts'
+import { dnsFindings, isError, lacks, lacksRoutes } from './survey.ts'
 
 export type DeployRequest = {
   /** Where; undefined: where the stack is active, else the site that is not its standby. */
@@ -73,7 +73,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       ]
     : back === undefined
       ? []
-      : [back, ...reconnect(view, area, [...seen.keys()], back.id)]
+      : [back, ...reconnect(situation, view, area, [...seen.keys()], back.id)]
   const removals = gone.flatMap((each) =>
     removal(site, { area, name: each.object.name }, 'no longer in the stack file'),
   )
@@ -94,7 +94,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
     ...before,
     ...launch({ view, area, make, after: [...opening, ...removals].map((each) => each.id).concat(replacedBy(before)) }),
     ...restarts,
-    ...ingress(situation, view, area, first),
+    ...ingress(situation, view, area, first, 'deploy'),
     step(
       'verify',
       site,
@@ -108,7 +108,15 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       },
     ),
   ])
-  const findingsAll: Finding[] = [...findings, ...clocks(situation), ...dnsFindings(view, 'warning')]
+  const standby = viewOf(situation, situation.stack.protect?.standby ?? '')
+  // It is needed there only in the hour of need, when nobody has time to agree on it.
+  const later = standby === undefined ? [] : lacksRoutes(situation, standby)
+  const findingsAll: Finding[] = [
+    ...findings,
+    ...later.map((each): Finding => ({ ...each, level: 'warning', needs: undefined })),
+    ...clocks(situation),
+    ...dnsFindings(view, 'warning'),
+  ]
   return {
     plan: {
       verb: 'deploy',
@@ -118,7 +126,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
         ? `${situation.stack.name} at ${site} matches the stack file already; readiness, name and checks are looked at again`
         : `make ${situation.stack.name} at ${site} match the stack file: ${summaryOf(changes, gone)}`,
       steps,
-      touches: touchPoints(situation, view),
+      touches: touchPoints(situation, view, 'deploy'),
       physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point: undefined,
@@ -154,8 +162,26 @@ function takeBack(situation: Situation, view: SiteView, claimed: Claimed): Step 
 }
 
 /** The hand-over cut it off from its clients. */
-function reconnect(view: SiteView, area: Area, there: readonly string[], after: string): readonly Step[] {
-  return [...new Set(outsideLegs(view).map((each) => each.appliance))]
+function reconnect(
+  { stack }: Situation,
+  view: SiteView,
+  area: Area,
+  there: readonly string[],
+  after: string,
+): readonly Step[] {
+  const routes = announcers(stack)
+    .filter(({ appliance }) => there.includes(appliance))
+    .map(({ appliance, prefixes }) =>
+      step(
+        'claim',
+        view.site.name,
+        `announce ${appliance} again`,
+        { do: 'announcing', instance: { area, name: appliance }, prefixes, announce: true, within_s: 5 },
+        'it was withdrawn for a move',
+        { after: [after] },
+      ),
+    )
+  const legs = [...new Set(outsideLegs(view).map((each) => each.appliance))]
     .filter((name) => there.includes(name))
     .map((name) =>
       step(
@@ -167,6 +193,7 @@ function reconnect(view: SiteView, area: Area, there: readonly string[], after: 
         { after: [after], undo: [{ do: 'cut-legs', instance: { area, name }, cut: true }] },
       ),
     )
+  return [...routes, ...legs]
 }
 
 function siteFor(situation: Situation, asked: string | undefined): SiteView | { readonly refused: readonly Finding[] } {

@@ -1,6 +1,9 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, ObservedArea } from '../state/objects.ts'
+import { announcers, withdrawals } from './ingress.ts'
+import { stackArea } from './naming.ts'
+import { instancesIn } from './reprotect.ts'
 import { activeView, certificateHint, type SiteView, type Situation, unseen } from './situation.ts'
 
 export type DestroyRequest = {
@@ -40,7 +43,14 @@ export function planDestroy(situation: Situation, request: DestroyRequest): Plan
       made_at: situation.now.toISOString(),
       summary: `remove ${stack.name} at ${views.map((view) => view.site.name).join(' and ')}: ${steps.filter((each) => each.action.do === 'remove-instance').length} instances, with all points`,
       steps,
-      touches: stack.ingress.map((entry) => ({ kind: 'dns-record' as const, what: `${entry.name} A, removed` })),
+      touches: [
+        ...stack.ingress
+          .filter((entry) => entry.dns)
+          .map((entry) => ({ kind: 'dns-record' as const, what: `${entry.name} A, removed` })),
+        ...announcers(stack)
+          .flatMap((each) => each.prefixes)
+          .map((prefix) => ({ kind: 'bgp-prefix' as const, what: `${prefix}, withdrawn` })),
+      ],
       not_tested: [],
       point: undefined,
       undoable: false,
@@ -55,18 +65,28 @@ function atSite(situation: Situation, view: SiteView): readonly Step[] {
   const claim = observed?.claim
   const names =
     claim?.claim.role === 'active' && view === activeView(situation) && view.site.dns !== undefined
-      ? situation.stack.ingress.map((entry) =>
-          step(
-            'clean',
-            site,
-            `dns ${entry.name}`,
-            { do: 'dns-remove', name: entry.name },
-            'nothing answers there any more',
-            { point_of_no_return: false },
-          ),
-        )
+      ? situation.stack.ingress
+          .filter((entry) => entry.dns)
+          .map((entry) =>
+            step(
+              'clean',
+              site,
+              `dns ${entry.name}`,
+              { do: 'dns-remove', name: entry.name },
+              'nothing answers there any more',
+              { point_of_no_return: false },
+            ),
+          )
       : []
-  const areas = (observed?.areas ?? []).flatMap((area) => emptied(site, area))
+  const running = instancesIn(view, 'stack').flatMap((each) => (each.power === 'running' ? [each.object.name] : []))
+  const routes = withdrawals(situation, view, stackArea(situation.stack.name), new Set(running), {
+    phase: 'clean',
+    after: [],
+    undo: false,
+  })
+  const areas = (observed?.areas ?? [])
+    .flatMap((area) => emptied(site, area))
+    .map((each) => (each.id.startsWith('kill ') ? { ...each, after: [...each.after, ...ids(routes)] } : each))
   const release =
     claim === undefined
       ? []
@@ -91,7 +111,7 @@ function atSite(situation: Situation, view: SiteView): readonly Step[] {
       { after: [ids(inside), ids(release)] },
     )
   })
-  return [...names, ...areas, ...release, ...projects]
+  return [...names, ...routes, ...areas, ...release, ...projects]
 }
 
 function emptied(site: string, observed: ObservedArea): readonly Step[] {

@@ -58,7 +58,7 @@ export function verifySteps(
   // A check that goes through a stub is tried again until that answers: only the packets sent to it have to wait.
   const stubs = (border.services?.stubs ?? []).map((stub) => `ready ${stub.instance}`)
   const undo = [{ do: 'clear' as const, area }]
-  const ingress = new Set(stack.ingress.map((entry) => entry.name))
+  const ingress = new Set(stack.ingress.filter((entry) => entry.dns).map((entry) => entry.name))
   const checks = stack.checks.flatMap((check, index) =>
     ingress.has(new URL(check.url).hostname)
       ? [

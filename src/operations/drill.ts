@@ -1,3 +1,4 @@
+import { firewallOf } from '../compile/announced.ts'
 import { type Border, compileBorder } from '../compile/border.ts'
 import { digest } from '../lib/digest.ts'
 import { type DrilledProof, type Finding, type Plan, type Planned, refuse, type Step } from '../plan/plan.ts'
@@ -10,7 +11,7 @@ import { bubblesAt, occupied } from './drill-owner.ts'
 import { partsOf } from './drill-parts.ts'
 import { removed } from './drill-removal.ts'
 import { trustSteps, verifySteps } from './drill-verify.ts'
-import { firewallOf, outsideLegs } from './ingress.ts'
+import { announcers, outsideLegs } from './ingress.ts'
 import { launch, statefulOf, withoutMissing } from './launch.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { planPromote } from './promote.ts'
@@ -234,6 +235,7 @@ function borderOf(situation: Situation, view: SiteView): Border {
     compiled: view.compiled,
     services: drilledServices(situation, view),
     names: stack.ingress.flatMap((entry) => {
+      if (!entry.dns) return []
       const firewall = firewallOf(stack.firewalls, entry.to)
       return firewall === undefined ? [] : [{ name: entry.name, appliance: firewall.name }]
     }),
@@ -322,11 +324,15 @@ function noStandby(situation: Situation): Planned {
 
 function notTested(situation: Situation, view: SiteView, flows: readonly string[]): readonly string[] {
   const { stack } = situation
-  const ingress = new Set(stack.ingress.map((entry) => entry.name))
+  const ingress = new Set(stack.ingress.filter((entry) => entry.dns).map((entry) => entry.name))
   const elsewhere = stack.checks.filter((check) => !ingress.has(new URL(check.url).hostname))
   const active = activeView(situation)
   return [
     `the real way in at ${view.site.name}: its DHCP server, DNS update, outside network, and what resolvers of clients hold`,
+    ...announcers(stack).map(
+      ({ prefixes }) =>
+        `the BGP session with the real route servers of ${view.site.name}, and whether they take ${prefixes.join(' ')}`,
+    ),
     'whether clients trust the issuer of the certificate: it was compared with the one that the stack holds',
     ...stack.services.flatMap((service) =>
       service.drill === 'allow'

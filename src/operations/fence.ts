@@ -1,7 +1,7 @@
 import type { Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Claimed } from '../state/objects.ts'
-import { outsideLegs } from './ingress.ts'
+import { outsideLegs, withdrawals } from './ingress.ts'
 import { stackArea } from './naming.ts'
 import type { SiteView, Situation } from './situation.ts'
 
@@ -18,6 +18,7 @@ export function fence(
   const area = stackArea(situation.stack.name)
   const there = view.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
   const names = new Set(there.filter((each) => each.power !== 'stopped').map((each) => each.object.name))
+  const routes = withdrawals(situation, view, area, names, { phase: 'fence', after: [], undo: true })
   const cuts = [...new Set(outsideLegs(view).map((each) => each.appliance))]
     .filter((name) => names.has(name))
     .map((name) =>
@@ -28,6 +29,7 @@ export function fence(
         { do: 'cut-legs', instance: { area, name }, cut: true },
         'nobody outside sees it any more',
         {
+          after: [ids(routes)],
           undo: [{ do: 'cut-legs', instance: { area, name }, cut: false }],
         },
       ),
@@ -48,7 +50,7 @@ export function fence(
         },
       ),
     )
-  return { steps: [...cuts, ...claims, ...stops], before: [...ids(cuts), ...ids(claims)] }
+  return { steps: [...routes, ...cuts, ...claims, ...stops], before: [...ids(cuts), ...ids(claims)] }
 }
 
 function staleClaim(situation: Situation, site: string, claimed: Claimed, after: readonly string[]): Step {

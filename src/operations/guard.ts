@@ -1,7 +1,7 @@
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Claim } from '../state/objects.ts'
-import { outsideLegs } from './ingress.ts'
+import { outsideLegs, withdrawals } from './ingress.ts'
 import { withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { resumePaused } from './paused.ts'
@@ -56,6 +56,7 @@ export function quell(situation: Situation, view: SiteView, epoch: number): { re
     (each) => each.power === 'running' || each.power === 'paused',
   )
   const names = new Set(running.map((each) => each.object.name))
+  const routes = withdrawals(situation, view, area, names, { phase: 'fence', after: [], undo: false })
   const cuts = [...new Set(outsideLegs(view).map((each) => each.appliance))]
     .filter((name) => names.has(name))
     .map((name) =>
@@ -65,6 +66,7 @@ export function quell(situation: Situation, view: SiteView, epoch: number): { re
         `cut ${name} at ${site}`,
         { do: 'cut-legs', instance: { area, name }, cut: true },
         `epoch ${epoch} is elsewhere: nobody may see it any more`,
+        { after: [ids(routes)] },
       ),
     )
   const stale =
@@ -95,7 +97,7 @@ export function quell(situation: Situation, view: SiteView, epoch: number): { re
       { after: [ids(cuts), ids(stale)] },
     ),
   )
-  return { steps: [...cuts, ...stale, ...stops] }
+  return { steps: [...routes, ...cuts, ...stale, ...stops] }
 }
 
 function staleRole(situation: Situation, claim: Claim, why: string) {

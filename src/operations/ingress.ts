@@ -1,6 +1,7 @@
+import { announcedBy, firewallOf } from '../compile/announced.ts'
 import type { Step, TouchPoint } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
-import type { Firewall } from '../stack/stack.ts'
+import type { Stack } from '../stack/stack.ts'
 import type { Area } from '../state/objects.ts'
 import { groupsOf } from './launch.ts'
 import type { SiteView, Situation } from './situation.ts'
@@ -9,7 +10,13 @@ import type { SiteView, Situation } from './situation.ts'
  * Lets clients in and sees that they get in. The names are pointed at the firewall as soon as it has its address, while
  * machines still boot: what resolvers hold of the old address then runs out during the launch, not after it.
  */
-export function ingress(situation: Situation, view: SiteView, area: Area, undoable: boolean): readonly Step[] {
+export function ingress(
+  situation: Situation,
+  view: SiteView,
+  area: Area,
+  undoable: boolean,
+  verb: 'deploy' | 'launch' = 'launch',
+): readonly Step[] {
   const { stack } = situation
   const site = view.site.name
   const legs = outsideLegs(view)
@@ -25,20 +32,27 @@ export function ingress(situation: Situation, view: SiteView, area: Area, undoab
   )
   const names = stack.ingress.flatMap((entry) => {
     const firewall = firewallOf(stack.firewalls, entry.to)
-    if (firewall === undefined || view.site.dns === undefined) return []
+    if (!entry.dns || firewall === undefined || view.site.dns === undefined) return []
     const lease_step = `lease ${firewall.name}`
+    const own = entry.own === undefined ? {} : { address: entry.own.address }
+    // An address of its own moves with the stack: then there is nothing to tell the DNS server.
+    const told = entry.own === undefined || verb === 'deploy'
     return [
-      step(
-        'ingress',
-        site,
-        `dns ${entry.name}`,
-        { do: 'dns', name: entry.name, ttl_s: entry.ttl_s, lease_step },
-        `clients find ${entry.to} by this name`,
-        {
-          after: [lease_step],
-          undo: undoable ? [{ do: 'dns-remove', name: entry.name }] : [],
-        },
-      ),
+      ...(told
+        ? [
+            step(
+              'ingress',
+              site,
+              `dns ${entry.name}`,
+              { do: 'dns', name: entry.name, ttl_s: entry.ttl_s, lease_step, ...own },
+              `clients find ${entry.to} by this name`,
+              {
+                after: [lease_step],
+                undo: undoable ? [{ do: 'dns-remove', name: entry.name }] : [],
+              },
+            ),
+          ]
+        : []),
       ...situation.clients
         .filter((place) => place.resolver !== undefined)
         .map((place) =>
@@ -46,14 +60,70 @@ export function ingress(situation: Situation, view: SiteView, area: Area, undoab
             'verify',
             site,
             `resolver of ${place.name} ${entry.name}`,
-            { do: 'dns-seen', place: place.name, name: entry.name, lease_step, within_s: entry.ttl_s + 30 },
+            { do: 'dns-seen', place: place.name, name: entry.name, lease_step, ...own, within_s: entry.ttl_s + 30 },
             'a cached answer may live as long as its TTL',
-            { after: [`dns ${entry.name}`] },
+            { after: [told ? `dns ${entry.name}` : lease_step] },
           ),
         ),
     ]
   })
-  return [...leases, ...names, ...checks(situation, view)]
+  return [...leases, ...names, ...announcements(situation, view, area), ...checks(situation, view)]
+}
+
+/** The firewall announces by itself, as soon as something is served behind it; here that is seen. */
+function announcements(situation: Situation, view: SiteView, area: Area): readonly Step[] {
+  return announcers(situation.stack).map(({ appliance, prefixes }) =>
+    step(
+      'ingress',
+      view.site.name,
+      `announce ${prefixes.join(' ')}`,
+      {
+        do: 'announced',
+        instance: { area, name: appliance },
+        prefixes,
+        lease_step: `lease ${appliance}`,
+        within_s: 90,
+      },
+      `the route servers of ${view.site.name} lead clients to ${appliance}`,
+      { after: [`start ${appliance}`, `lease ${appliance}`] },
+    ),
+  )
+}
+
+/** Firewalls that announce, each with its prefixes. */
+export function announcers(
+  stack: Stack,
+): readonly { readonly appliance: string; readonly prefixes: readonly string[] }[] {
+  return stack.firewalls.flatMap(({ name }) => {
+    const prefixes = announcedBy(stack, name).map(({ text }) => text)
+    return prefixes.length === 0 ? [] : [{ appliance: name, prefixes }]
+  })
+}
+
+/** Before a firewall is cut off or ended: whoever routes to it hears of it at once, and not when a timer runs out. */
+export function withdrawals(
+  situation: Situation,
+  view: SiteView,
+  area: Area,
+  running: ReadonlySet<string>,
+  extra: Pick<Step, 'phase'> & { readonly after: readonly string[]; readonly undo: boolean },
+): readonly Step[] {
+  const site = view.site.name
+  return announcers(situation.stack)
+    .filter(({ appliance }) => running.has(appliance))
+    .map(({ appliance, prefixes }) => {
+      const action = (announce: boolean) =>
+        ({ do: 'announcing', instance: { area, name: appliance }, prefixes, announce, within_s: 5 }) as const
+      return step(
+        extra.phase,
+        site,
+        `withdraw ${prefixes.join(' ')} at ${site}`,
+        action(false),
+        'whoever routes to it hears of it now, not when a timer runs out',
+        // A firewall that does not listen any more is cut off all the same.
+        { after: [extra.after], undo: extra.undo ? [action(true)] : [], optional: true },
+      )
+    })
 }
 
 /** The stack's own checks, at every client's place, once all that they go through is up. */
@@ -82,12 +152,21 @@ function checks(situation: Situation, view: SiteView): readonly Step[] {
 }
 
 /** What outside the stack has to change when it comes up at a site. */
-export function touchPoints(situation: Situation, view: SiteView): readonly TouchPoint[] {
+export function touchPoints(
+  situation: Situation,
+  view: SiteView,
+  verb: 'deploy' | 'launch' = 'launch',
+): readonly TouchPoint[] {
   return [
-    ...situation.stack.ingress.map((entry) => ({
-      kind: 'dns-record' as const,
-      what: `${entry.name} A, TTL ${entry.ttl_s} s`,
-    })),
+    ...situation.stack.ingress
+      .filter((entry) => entry.dns && (entry.own === undefined || verb === 'deploy'))
+      .map((entry) => ({ kind: 'dns-record' as const, what: `${entry.name} A, TTL ${entry.ttl_s} s` })),
+    ...announcers(situation.stack).flatMap(({ appliance, prefixes }) =>
+      prefixes.map((prefix) => ({
+        kind: 'bgp-prefix' as const,
+        what: `${prefix} announced by ${appliance} at ${view.site.name} (AS ${view.site.bgp?.local_as ?? '?'} to AS ${view.site.bgp?.as ?? '?'})`,
+      })),
+    ),
     ...outsideLegs(view).map(({ appliance, leg, mac }) => ({
       kind: 'dhcp-lease' as const,
       what: `${appliance} on the ${leg} network of ${view.site.name} (${mac})`,
@@ -118,16 +197,5 @@ export function outsideLegs(
           leg.to === 'segment' ? [] : [{ appliance: instance.name, leg: leg.interface, mac: leg.mac }],
         )
       : [],
-  )
-}
-
-/** The firewall that lets clients in to a service. */
-export function firewallOf(firewalls: readonly Firewall[], service: string): Firewall | undefined {
-  return (
-    firewalls.find((firewall) =>
-      firewall.rules.some(
-        (rule) => rule.verdict === 'allow' && rule.to.some((end) => end.kind === 'balanced' && end.service === service),
-      ),
-    ) ?? firewalls[0]
   )
 }

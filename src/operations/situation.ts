@@ -38,6 +38,8 @@ type Took = { readonly site: string; readonly s: number; readonly verb: Verb; re
 export type SiteView = {
   readonly site: Site
   readonly compiled: Compiled
+  /** What keeps the stack's own prefixes from being announced, and can be told from here. */
+  readonly routing?: readonly string[] | undefined
   readonly answer: SiteAnswer | undefined
   /** Why there is no answer. */
   readonly silence: string | undefined
@@ -85,4 +87,12 @@ export function activeView(situation: Situation): SiteView | undefined {
 
 export function epochOf(view: SiteView | undefined): number {
   return view?.answer?.observed.claim?.claim.epoch ?? 0
+}
+
+/** One route server as it was looked at. */
+export type RouteSight = {
+  readonly place: string
+  /** Next hops of the usable paths; undefined where it could not be looked at. */
+  readonly via: readonly string[] | undefined
+  readonly error: string | undefined
 }

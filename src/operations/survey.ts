@@ -1,6 +1,8 @@
 import { rawOf, rawWords } from '../compile/raw.ts'
+import { isAnnounceable } from '../compile/route-server.ts'
 import { formatBytes } from '../lib/duration.ts'
 import type { Finding } from '../plan/plan.ts'
+import { announcers } from './ingress.ts'
 import { imageOf } from './objects.ts'
 import { type DnsSight, type SiteView, type Situation, unseen } from './situation.ts'
 
@@ -53,15 +55,17 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       }
     }
   }
-  if (situation.stack.ingress.length > 0 && site.dns === undefined) {
+  found.push(...lacksRoutes(situation, view))
+  const named = situation.stack.ingress.filter((entry) => entry.dns)
+  if (named.length > 0 && site.dns === undefined) {
     found.push(
       error(
-        `${site.name} has no DNS server for ${situation.stack.ingress.map((entry) => entry.name).join(', ')}`,
+        `${site.name} has no DNS server for ${named.map((entry) => entry.name).join(', ')}`,
         'add dns to the site in the site file',
       ),
     )
   }
-  for (const entry of situation.stack.ingress) {
+  for (const entry of named) {
     const zone = site.dns?.zone
     if (zone !== undefined && entry.name !== zone && !entry.name.endsWith(`.${zone}`)) {
       found.push(error(`${entry.name} is not in the zone ${zone} that ${site.name} may update`, undefined))
@@ -82,6 +86,29 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
     })
   }
   return found
+}
+
+/** The site announces the stack's own prefixes, and nobody else has them. */
+export function lacksRoutes(situation: Situation, { site, routing = [] }: SiteView): readonly Finding[] {
+  const { bgp } = site
+  const prefixes = announcers(situation.stack).flatMap((each) => each.prefixes)
+  const told = routing.map((what) => error(what, undefined))
+  return told.concat(
+    prefixes.flatMap((prefix) => {
+      if (bgp === undefined)
+        return [
+          error(`${site.name} has no route servers to announce ${prefix} to`, 'add bgp to the site in the site file'),
+        ]
+      if (!isAnnounceable(prefix, bgp))
+        return [
+          error(
+            `${prefix} can not be announced at ${site.name}: it takes ${bgp.announce.join(', ')}, no longer than /${bgp.max_length}`,
+            `agree on it with the network team, add it to bgp.announce of ${site.name} in the site file, and give them what lifeboat site routes ${site.name} prints`,
+          ),
+        ]
+      return []
+    }),
+  )
 }
 
 /**

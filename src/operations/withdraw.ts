@@ -2,6 +2,7 @@ import type { CompiledInstance } from '../compile/compiled.ts'
 import type { Action, Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Claimed } from '../state/objects.ts'
+import { withdrawals } from './ingress.ts'
 import { stackArea } from './naming.ts'
 import { instancesIn } from './reprotect.ts'
 import type { SiteView, Situation } from './situation.ts'
@@ -54,6 +55,11 @@ export function withdraw(
     instancesIn(source, 'stack').flatMap((each) => (each.power === 'stopped' ? [] : [each.object.name])),
   )
   const here = source.compiled.instances.filter((instance) => running.has(instance.name))
+  const routes = withdrawals(situation, source, area, running, {
+    phase: 'withdraw',
+    after: [giving.id],
+    undo: claim.role === 'active',
+  })
   const cuts = here
     .filter((instance) => instance.legs.some((leg) => leg.to === 'outside'))
     .map((instance) =>
@@ -64,7 +70,7 @@ export function withdraw(
         { do: 'cut-legs', instance: { area, name: instance.name }, cut: true },
         'no client is told of a write that would not be moved',
         {
-          after: [giving.id],
+          after: [giving.id, ...ids(routes)],
           undo: undo({ do: 'cut-legs', instance: { area, name: instance.name }, cut: false }),
         },
       ),
@@ -86,7 +92,7 @@ export function withdraw(
       },
     ),
   )
-  return [giving, ...cuts, ...stops]
+  return [giving, ...routes, ...cuts, ...stops]
 }
 
 /** Who needs it stops before it; an appliance carries the traffic of machines, so all that hold no data stop before it. */

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../lib/clock.ts'
-import type { DnsSight } from '../operations/situation.ts'
+import type { DnsSight, RouteSight } from '../operations/situation.ts'
 import type { CheckAction } from '../plan/plan.ts'
 import type { ClientPlace, Sites } from '../state/sites.ts'
 import { readBack, waitForResolver } from './dns-query.ts'
 import { removeAddress, replaceAddress, tryUpdate, type UpdateTarget } from './dns-update.ts'
 import { OutsideError } from './error.ts'
+import { lookInto } from './looking-glass.ts'
 import { lookup } from './lookup.ts'
 import { type GoodAnswer, waitForGoodAnswer } from './probe.ts'
 
@@ -65,6 +66,17 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
           )
         await clock.sleep(200, signal)
       }
+    },
+
+    /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
+    async routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]> {
+      const bgp = sites.sites.find((each) => each.name === site)?.bgp
+      const glasses = bgp?.looking_glasses ?? []
+      return Promise.all(
+        glasses.map(({ run }, index) =>
+          lookInto({ name: bgp?.route_servers[index] ?? `looking glass ${index + 1} of ${site}`, run }, prefix, signal),
+        ),
+      )
     },
 
     /** Waits for the first good answer at a place. */

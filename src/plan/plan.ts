@@ -211,7 +211,14 @@ export type Action =
   | { readonly do: 'remove-area'; readonly area: Area }
   /** Finds the address that DHCP gave to a leg. */
   | { readonly do: 'lease'; readonly instance: InstanceRef; readonly interface: string; readonly within_s: number }
-  | { readonly do: 'dns'; readonly name: string; readonly ttl_s: number; readonly lease_step: string }
+  /** `address` is the stack's own, the same at every site; without it the lease decides. */
+  | {
+      readonly do: 'dns'
+      readonly name: string
+      readonly ttl_s: number
+      readonly lease_step: string
+      readonly address?: string
+    }
   | { readonly do: 'dns-remove'; readonly name: string }
   /** Waits until a client's resolver answers with the new address. */
   | {
@@ -219,6 +226,23 @@ export type Action =
       readonly place: string
       readonly name: string
       readonly lease_step: string
+      readonly address?: string
+      readonly within_s: number
+    }
+  /** Waits until the firewall announces its prefixes and the route servers of the site, as far as they can be looked at, have them. */
+  | {
+      readonly do: 'announced'
+      readonly instance: InstanceRef
+      readonly prefixes: readonly string[]
+      readonly lease_step: string
+      readonly within_s: number
+    }
+  /** Withdraws prefixes in good order, or lets them be announced again. An instance that does not run announces nothing. */
+  | {
+      readonly do: 'announcing'
+      readonly instance: InstanceRef
+      readonly prefixes: readonly string[]
+      readonly announce: boolean
       readonly within_s: number
     }
   /** Waits for the first good answer at a client's place. */

@@ -57,6 +57,7 @@ function renamed(action: Action, name: (id: string) => string): Action {
       }
     case 'dns':
     case 'dns-seen':
+    case 'announced':
       return { ...action, lease_step: name(action.lease_step) }
     default:
       return action

@@ -1,4 +1,5 @@
 import type { Picture, PictureEdge, PictureNode } from '../api/picture.ts'
+import { ingressWords } from '../compile/announced.ts'
 import type { CompiledInstance, Flow, Leg } from '../compile/compiled.ts'
 import { activeView, type Situation } from '../operations/situation.ts'
 import type { Power } from '../state/objects.ts'
@@ -16,7 +17,7 @@ export function pictureOf(situation: Situation): Picture {
     { ...plain('clients', 'clients', 'clients'), notes: ['whoever comes from the outside network'] },
     ...stack.ingress.map((entry) => ({
       ...plain(`ingress:${entry.name}`, 'ingress', entry.name),
-      notes: [`to ${entry.to} by ${entry.by}`],
+      notes: [`to ${entry.to} by ${ingressWords(entry)}`],
     })),
     ...(view?.compiled.segments ?? []).map((segment) => ({
       ...plain(`segment:${segment.name}`, 'segment', segment.name),

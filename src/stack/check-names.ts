@@ -22,8 +22,8 @@ export function checkNames(view: View, report: Report): void {
   }
   for (const name of Object.keys(file.segments)) checkSegmentName(name, report)
   for (const name of Object.keys(file.secrets)) checkLabel(name, ['secrets', name], report)
-  for (const name of Object.keys(file.ingress)) {
-    if (!isFullName(name)) {
+  for (const [name, { by }] of Object.entries(file.ingress)) {
+    if (!isFullName(name) && (by.includes('dns') || !isName(name))) {
       report(
         'error',
         ['ingress', name],

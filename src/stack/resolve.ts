@@ -1,8 +1,19 @@
+import { formatAddress, prefix } from '../lib/ip.ts'
 import { balanced } from './balanced.ts'
 import { carriedBy, normal6, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
-import type { BalancedService, End, MachineGroup, Rule, Segment, Stack } from './stack.ts'
+import type { BalancedService, End, MachineGroup, OwnAddress, Rule, Segment, Stack } from './stack.ts'
 import { byFamily, instancesOf, type View } from './view.ts'
+
+/** The first address that a host would be given: of a /31 or /32 the first one there is. */
+export function ownAddress({
+  prefix: text,
+  address,
+}: Pick<StackFile['ingress'][string], 'prefix' | 'address'>): OwnAddress | undefined {
+  if (text === undefined) return undefined
+  const own = prefix(text)
+  return { prefix: text, address: address ?? formatAddress(own.network + (own.bits < 31 ? 1 : 0)) }
+}
 
 /** The file as a `Stack`. Called only where `validate` found no error: every reference is known to hold. */
 export function resolve(view: View): Stack {
@@ -40,7 +51,13 @@ export function resolve(view: View): Stack {
       appliance['load-balancer'] === undefined ? [] : [{ name, services: services(appliance['load-balancer']) }],
     ),
     nats: appliances.flatMap(([name, { nat }]) => (nat === undefined ? [] : [{ name, ...nat }])),
-    ingress: Object.entries(file.ingress).map(([name, { to, by, ttl }]) => ({ name, to, by, ttl_s: ttl })),
+    ingress: Object.entries(file.ingress).map(([name, entry]) => ({
+      name,
+      to: entry.to,
+      dns: entry.by.includes('dns'),
+      ttl_s: entry.ttl,
+      own: ownAddress(entry),
+    })),
     services: Object.entries(file.services).map(([name, { port, drill }]) => ({ name, ...port, drill })),
     secrets: Object.entries(file.secrets).map(([name, { file: path }]) => ({ name, file: path })),
     protect: file.protect && {

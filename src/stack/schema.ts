@@ -87,12 +87,21 @@ export const StackFile = fields({
   ingress: names(
     fields({
       to: text('a service', 'public').describe('Service of a load balancer.'),
-      by: z.enum(['dns']).default('dns').describe('How clients find it.'),
+      by: oneOrMore(z.enum(['dns', 'bgp']))
+        .default(['dns'])
+        .describe('How clients find it: by a name, by a prefix that the firewall announces, or by both.'),
+      prefix: text('a prefix', '203.0.113.16/28')
+        .optional()
+        .meta({ examples: ['203.0.113.16/28'] })
+        .describe("The stack's own prefix, with `by: bgp`; it moves with the stack."),
+      address: text('an address', '203.0.113.17')
+        .optional()
+        .describe('Where the service is in the prefix; its first address otherwise.'),
       ttl: duration('Time to live of the record.').default(30),
     }),
   )
     .default({})
-    .describe('Names by which clients reach the stack.'),
+    .describe('Names and prefixes by which clients reach the stack.'),
   services: names(
     fields({
       port: form(forms.port).describe('`tcp/PORT` or `udp/PORT`.'),

@@ -176,13 +176,18 @@ export type Nat = {
 }
 
 export type Ingress = {
-  /** Fully qualified, without a final dot. */
+  /** Fully qualified, without a final dot; where it is not in DNS, any name. */
   readonly name: string
   /** Name of a balanced service. */
   readonly to: string
-  readonly by: 'dns'
+  /** A record in DNS. */
+  readonly dns: boolean
   readonly ttl_s: number
+  /** The stack's own prefix and the service's address in it: the same at every site. Without it the site gives the address. */
+  readonly own: OwnAddress | undefined
 }
+
+export type OwnAddress = { readonly prefix: string; readonly address: string }
 
 /** Something central that the stack needs; where it is, is the site's matter. */
 export type CentralService = {

@@ -4,6 +4,7 @@ import { checkGroups } from './check-groups.ts'
 import { checkIngress } from './check-ingress.ts'
 import { checkNames } from './check-names.ts'
 import { checkNeeds } from './check-needs.ts'
+import { checkPrefixes } from './check-prefixes.ts'
 import { checkReach } from './check-reach.ts'
 import { checkReferences } from './check-references.ts'
 import { checkRules } from './check-rules.ts'
@@ -24,4 +25,5 @@ export function validate(all: View, report: Report): void {
   const open = checkRules(view, report)
   checkReach(view, open, report)
   checkIngress(view, open, report)
+  checkPrefixes(view, report)
 }

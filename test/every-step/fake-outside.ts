@@ -21,12 +21,42 @@ export function fakeOutside(world: FakeWorld, dns: Map<string, string>): Outside
     resolves: async (_place, name, address, within_s, signal) => {
       await until(within_s, signal, () => dns.get(name) === address, `${name} does not resolve to ${address}`)
     },
+    routes: async (site, prefix) => [{ place: `rs of ${site}`, via: nextHops(world, site, prefix), error: undefined }],
     goodAnswer: async (_place, check, within_s, signal) => {
       const address = () => dns.get(new URL(check.url).hostname)
-      const tries = await until(within_s, signal, () => answers(world, address()), `no good answer from ${check.url}`)
+      const tries = await until(
+        within_s,
+        signal,
+        () => answers(world, leaseBehind(world, address())),
+        `no good answer from ${check.url}`,
+      )
       return { at: clock.now().toISOString(), tries, address: address() ?? '', total_ms: 10 }
     },
   }
+}
+
+/** The route server of a site believes every firewall that runs, is connected and was not told to withdraw. */
+function nextHops(world: FakeWorld, name: string, prefix: string): readonly string[] {
+  const site = world.site(name)
+  if (!site.powered) return []
+  return [...site.areas.values()].flatMap(({ area, instances }) =>
+    area.kind !== 'stack'
+      ? []
+      : [...instances.values()].flatMap((each) => {
+          const conf = each.files.get('/etc/lifeboat/announce.conf')?.content.toString() ?? ''
+          const announces =
+            conf.includes(`${prefix} `) && each.files.get('/run/lifeboat/withdrawn')?.content.toString() !== 'withdraw'
+          const mac = each.object.nics.find((nic) => nic.network === 'outside')?.mac
+          const lease = site.leases.get(`outside ${mac}`)
+          return announces && each.power === 'running' && !each.legsCut && lease !== undefined ? [lease] : []
+        }),
+  )
+}
+
+/** An address of the stack's own leads to whom the route servers lead to. */
+function leaseBehind(world: FakeWorld, address: string | undefined): string | undefined {
+  if (address?.startsWith('203.0.113.') !== true) return address
+  return world.siteNames.flatMap((name) => nextHops(world, name, '203.0.113.0/24'))[0]
 }
 
 function answers(world: FakeWorld, address: string | undefined): boolean {

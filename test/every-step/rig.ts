@@ -10,6 +10,9 @@ import { fakeOutside } from './fake-outside.ts'
 
 export const stackFile = join(import.meta.dirname, 'shop.yaml')
 
+/** Its firewall announces a prefix of its own. */
+export const announcedFile = join(import.meta.dirname, 'announced.yaml')
+
 /** Two stateful machines that are frozen inside for every point. */
 export const ledgerFile = join(import.meta.dirname, 'ledger.yaml')
 
@@ -82,6 +85,19 @@ const sites: Sites = {
     services_bridge: 'services',
     services: { ldap: `10.10${index + 1}.0.10`, billing: `10.10${index + 1}.0.20` },
     dns: dnsServer,
+    bgp: {
+      as: 64_500,
+      local_as: 65_010,
+      route_servers: ['10.255.0.1', '10.255.0.2'],
+      hops: 2,
+      firewalls: '198.51.100.0/24',
+      announce: ['203.0.113.0/24'],
+      max_length: 24,
+      max_prefixes: 8,
+      hold_s: 6,
+      password_file: undefined,
+      looking_glasses: [],
+    },
   })),
   clients: [{ name: 'client', run: [], resolver: '192.0.2.53', ca: undefined }],
 }
@@ -139,6 +155,8 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
         const ref = { area, name: each.object.name }
         if (area.kind === 'stack' && site.read(ref, '/run/ledger') === 'frozen\n')
           found.push(`${where} ${each.object.name} is left frozen inside`)
+        if (site.read(ref, '/run/lifeboat/withdrawn') === 'withdraw' && each.power === 'running')
+          found.push(`${where} ${each.object.name} announces nothing`)
         if (site.find(ref)?.legsCut === true) found.push(`${where} ${each.object.name} is cut off`)
         const point = area.kind === 'keep' ? /-(p\d{8}-\d{6}-\d{3})$/.exec(each.object.name)?.[1] : undefined
         if (point !== undefined && claim?.points.some(({ name: known }) => known === point) !== true)

@@ -1,6 +1,6 @@
 import { plan, type Request, run } from '../../src/lifeboat.ts'
 import { goodBubble } from './drill-guests.ts'
-import { ledgerFile, type Rig, rig, stackFile } from './rig.ts'
+import { announcedFile, ledgerFile, type Rig, rig, stackFile } from './rig.ts'
 
 /** An operation, and the world that it starts from. */
 export type Scene = {
@@ -43,6 +43,17 @@ export const scenes: readonly Scene[] = [
   },
   { name: 'failover, site fenced', request: failover, prepare: () => after(deploy, replicate) },
   { name: 'move', request: move, prepare: () => after(deploy, replicate) },
+  {
+    name: 'first deploy, announced',
+    request: { ...deploy, file: announcedFile },
+    prepare: async () => rig(),
+  },
+  {
+    name: 'failover, site fenced, announced',
+    request: failover,
+    prepare: () => after({ ...deploy, file: announcedFile }, replicate),
+  },
+  { name: 'move, announced', request: move, prepare: () => after({ ...deploy, file: announcedFile }, replicate) },
   { name: 'guard, a lost site is back', request: guard, prepare: () => lostAndBack() },
   { name: 'reprotect, a lost site is back', request: reprotect, prepare: () => lostAndBack() },
   { name: 'failback', request: failback, prepare: () => lostAndBack(reprotect, replicate) },

@@ -8,6 +8,7 @@ export async function defaultGuest(context: ExecContext): Promise<ExecResult> {
   const base = program.split('/').at(-1)!
   if (base === 'sh' || base === 'bash') return await shell(context, rest.at(-1) ?? '')
   if (base === 'lifeboat-ready') return await ready(context, rest)
+  if (base === 'lifeboat-announce') return announce(context, rest[0])
   if (TOOLS.has(base)) return { exit: 0, stdout: '', stderr: '' }
   return await shell(context, context.argv.join(' '))
 }
@@ -74,6 +75,19 @@ async function run(context: ExecContext, command: string, args: readonly string[
 }
 
 const good = (stdout: string): ExecResult => ({ exit: 0, stdout, stderr: '' })
+
+/** `lifeboat-announce VERB`: everything is served, and one session is up, unless it was told to withdraw. */
+function announce({ instance }: ExecContext, verb: string | undefined): ExecResult {
+  const held = '/run/lifeboat/withdrawn'
+  if (verb === 'withdraw' || verb === 'announce') writeFile(instance, held, Buffer.from(verb), 0o644)
+  if (verb !== 'status') return good('')
+  const conf = instance.files.get('/etc/lifeboat/announce.conf')?.content.toString() ?? ''
+  const prefixes = new Set([...conf.matchAll(/^(\S+\/\d+) /gm)].map(([, prefix]) => prefix))
+  const what =
+    instance.files.get(held)?.content.toString() === 'withdraw' ? 'withdrawn 1.00 held back' : 'announced 1.00 '
+  const sessions = JSON.stringify({ ipv4Unicast: { peers: { '10.255.0.1': { state: 'Established' } } } })
+  return good(`${[...prefixes].map((prefix) => `${prefix} ${what}\n`).join('')}${sessions}\n`)
+}
 
 /** `lifeboat-ready DEADLINE_S PROBE...`: waits until the machine behind every probe is ready, or all machines where none is known. */
 async function ready(context: ExecContext, [deadline_s, ...probes]: readonly string[]): Promise<ExecResult> {

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { ProofEntry, StackDetail, StackFileView } from '../../api/stacks.ts'
+import { ingressWords } from '../../compile/announced.ts'
 import { points } from '../../lifeboat.ts'
 import type { Situation } from '../../operations/situation.ts'
 import type { Controller } from '../controller.ts'
@@ -47,7 +48,7 @@ export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
             ? undefined
             : situation.sites.find((view) => view.site.name !== stack.protect?.standby)?.site.name,
         definition: { file: definition.file, digest: definition.digest },
-        ingress: stack.ingress.map((entry) => `${entry.name} to ${entry.to} by ${entry.by}`),
+        ingress: stack.ingress.map((entry) => `${entry.name} to ${entry.to} by ${ingressWords(entry)}`),
         checks: stack.checks.map((check) => check.words),
         services: stack.services.map(({ name, drill }) => ({
           name,
