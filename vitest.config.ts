@@ -7,8 +7,18 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'lab/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/bench/**', '**/*.lab.test.ts', '**/node_modules/**'],
+          exclude: ['test/e2e/**', 'test/bench/**', 'test/browser/**', '**/*.lab.test.ts', '**/node_modules/**'],
           testTimeout: 30_000,
+        },
+      },
+      {
+        // Needs a browser; the sites are in memory. One after the other: a browser takes more than one core.
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 90_000,
         },
       },
       {

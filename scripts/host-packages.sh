@@ -26,6 +26,15 @@ lifeboat_host_packages() {
   lifeboat_subordinate_ids
 }
 
+# The browser that tests of the page are run in. Ubuntu has none outside of a snap: there these tests are skipped.
+lifeboat_browser() {
+  lifeboat_has chromium && return
+  (. /etc/os-release && [ "$ID" = debian ]) || return 0
+  lifeboat_need_root
+  echo "setup: installing chromium"
+  lifeboat_install chromium --
+}
+
 lifeboat_has() {
   case $1 in
     /*) [ -e "$1" ] ;;

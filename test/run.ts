@@ -46,6 +46,10 @@ console.log('\n== unit tests')
 const unit = join(results, 'unit.json')
 count('unit', unit, await vitest('unit', unit))
 
+console.log('\n== browser tests')
+const browser = join(results, 'browser.json')
+count('browser', browser, await vitest('browser', browser))
+
 console.log('\n== lab tests')
 try {
   await ensureImages(console.log)
@@ -78,7 +82,7 @@ function count(what: string, file: string, exit: number): number {
     for (const each of found.testResults) {
       for (const one of each.assertionResults) {
         if (one.status === 'passed') continue
-        if (what === 'unit' && ['skipped', 'pending', 'todo'].includes(one.status)) skipped++
+        if (['unit', 'browser'].includes(what) && ['skipped', 'pending', 'todo'].includes(one.status)) skipped++
         else failed.push(`${what}: ${one.fullName} (${one.status})`)
       }
       if (each.status !== 'passed' && each.assertionResults.every((one) => one.status !== 'failed'))

@@ -64,11 +64,7 @@ function Stacks({ rows }: { readonly rows: readonly Row[] }) {
   const found = rows.filter(
     (row) =>
       filter.of(row) &&
-      (wanted === '' ||
-        row.stack.includes(wanted) ||
-        row.active === wanted ||
-        row.standby === wanted ||
-        row.proof.words.includes(wanted)),
+      (wanted === '' || row.stack.includes(wanted) || row.active === wanted || row.standby === wanted),
   )
   return (
     <section aria-labelledby="stacks">
