@@ -6,6 +6,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          globalSetup: ['test/stand-in.ts'],
           include: ['src/**/*.test.ts', 'lab/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/bench/**', 'test/browser/**', '**/*.lab.test.ts', '**/node_modules/**'],
           testTimeout: 30_000,

@@ -36,6 +36,7 @@ import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { pastOf } from './report/past.ts'
 import { type Report, reportOf } from './report/report.ts'
 import { type Status, statusOf } from './report/status.ts'
+import { certificateProblems } from './stack/certificates.ts'
 import { parseStack } from './stack/parse.ts'
 import { formatProblem, type Problem } from './stack/problem.ts'
 import type { Stack } from './stack/stack.ts'
@@ -90,8 +91,14 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       const definition = await defined(text, request.file, stack)
       const missing = stack.secrets.filter((secret) => definition.secrets[secret.name] === undefined)
       if (missing.length > 0) return { refused: missing.map((secret) => missingSecret(request.file, secret)) }
+      const wrong = await certificateFindings(stack, request.file, now)
+      if (wrong.some(({ level }) => level === 'error')) return { refused: wrong }
       const situation = await look(lifeboat, stack, definition, now)
-      return planDeploy(await withOthersPrefixes(lifeboat, await withDns(lifeboat, situation, dns_within_s)), request)
+      const seen = await withOthersPrefixes(lifeboat, await withDns(lifeboat, situation, dns_within_s))
+      const planned = planDeploy(seen, request)
+      return 'refused' in planned
+        ? planned
+        : { plan: { ...planned.plan, findings: [...wrong, ...planned.plan.findings] } }
     }
     case 'replicate': {
       const situation = await lookByName(lifeboat, request.stack, 'active', now)
@@ -730,6 +737,21 @@ async function defined(text: string, file: string, stack: Stack): Promise<Defini
     if (content !== undefined) secrets[secret.name] = sha256(content)
   }
   return { text, file: resolve(file), digest: sha256(text), secrets }
+}
+
+/** What is wrong with certificates, before anything is changed. */
+async function certificateFindings(stack: Stack, file: string, now: Date): Promise<readonly Finding[]> {
+  const contents: Record<string, string> = {}
+  for (const secret of stack.secrets) {
+    const content = await readFile(resolve(dirname(file), secret.file), 'utf8').catch(() => undefined)
+    if (content !== undefined) contents[secret.name] = content
+  }
+  return certificateProblems(stack, contents, now).map(({ level, what, hint }) => ({
+    level,
+    what,
+    hint,
+    needs: level === 'error' ? 'change' : undefined,
+  }))
 }
 
 function missingSecret(file: string, secret: { readonly name: string; readonly file: string }): Finding {

@@ -1,3 +1,6 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Lifeboat, plan, type Request, run } from '../src/lifeboat.ts'
 import { wayOf } from '../src/operations/estimate.ts'
@@ -139,3 +142,16 @@ function planned(on: Rig, request: Request, sight: Omit<DnsSight, 'name'>) {
   }
   return plan(asked, request, on.world.clock.now())
 }
+
+test('a secret that no load balancer would start with is told before anything is changed', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lifeboat-preflight-'))
+  const file = join(folder, 'shop.yaml')
+  copyFileSync(stackFile, file)
+  writeFileSync(join(folder, 'stand-in.txt'), 'no certificate')
+  const on = await after()
+  const found = await planned(on, { ...deploy, file })
+  rmSync(folder, { recursive: true })
+  expect(found).toMatchObject({
+    refused: [{ level: 'error', what: 'secret "shop-tls" holds no certificate that can be read', needs: 'change' }],
+  })
+})

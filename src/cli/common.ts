@@ -4,6 +4,7 @@ import { styleText } from 'node:util'
 import stringWidth from 'string-width'
 import type { Raw } from '../compile/raw.ts'
 import { sha256 } from '../lib/digest.ts'
+import { certificateProblems } from '../stack/certificates.ts'
 import { parseStack } from '../stack/parse.ts'
 import { formatProblem, type Problem } from '../stack/problem.ts'
 import type { Stack } from '../stack/stack.ts'
@@ -27,7 +28,20 @@ export function readStackFile(file: string): StackOnDisk {
       hint: 'it is needed when the stack is deployed; the path is relative to the stack file',
     }),
   )
-  return { stack, problems: [...problems, ...warnings] }
+  const certificates = stack === undefined ? [] : certificateProblems(stack, secretContents(file, stack), new Date())
+  const wrong = certificates.map(({ level, at, what, hint }): Problem => ({ level, at: locate(at), what, hint }))
+  const found = [...problems, ...warnings, ...wrong].toSorted(
+    (a, b) => a.at.line - b.at.line || a.at.column - b.at.column,
+  )
+  return { stack: found.some(({ level }) => level === 'error') ? undefined : stack, problems: found }
+}
+
+/** What the secrets hold that can be read, by name. */
+function secretContents(file: string, stack: Stack): Readonly<Record<string, string>> {
+  const found = stack.secrets.filter((secret) => existsSync(resolve(dirname(file), secret.file)))
+  return Object.fromEntries(
+    found.map((secret) => [secret.name, readFileSync(resolve(dirname(file), secret.file), 'utf8')]),
+  )
 }
 
 /** Digests of the secrets that are there, by name. */
