@@ -149,7 +149,7 @@ test('a secret that no load balancer would start with is told before anything is
   copyFileSync(stackFile, file)
   writeFileSync(join(folder, 'stand-in.txt'), 'no certificate')
   const on = await after()
-  const found = await planned(on, { ...deploy, file })
+  const found = await planned(on, { ...deploy, file }, { says: 'good', what: '' })
   rmSync(folder, { recursive: true })
   expect(found).toMatchObject({
     refused: [{ level: 'error', what: 'secret "shop-tls" holds no certificate that can be read', needs: 'change' }],
