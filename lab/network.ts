@@ -35,10 +35,13 @@ export async function ensureNetwork(): Promise<void> {
       push(configure, end.node, `link set ${end.name} up`)
     }
   }
+  for (const { node, name, address6 } of ends6()) push(configure, node, `addr replace ${address6} dev ${name} nodad`)
   for (const node of nodeNames) {
+    for (const { to, via } of routes6Of(node)) push(configure, node, `route replace ${to} via ${via}`)
     for (const { to, via } of topology.nodes[node].routes) push(configure, node, `route replace ${to} via ${via}`)
   }
   for (const [node, lines] of make) await ipBatch(node, lines)
+  await Promise.all(nodeNames.map(switchOnIpv6))
   await Promise.all([...configure].map(([node, lines]) => ipBatch(node, lines)))
   await guardManagement()
 }
@@ -93,13 +96,34 @@ async function ensureNamespace(node: NodeName): Promise<void> {
   const file = netnsOf(node)
   if (existsSync(file) && (await attempt([...inNamespace(node), 'true'])).exit === 0) return
   await writeFile(file, '', { mode: 0o444 })
-  // No IPv6 in the lab: a site server listens on all its addresses, and must have none on its bridges.
+  // IPv6 on the cables that have it and nowhere else: a site server listens on all its addresses, and has none on its bridges.
   const forward = topology.nodes[node].kind === 'router' ? 1 : 0
   const settings = `
 echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
 echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6
-echo ${forward} >/proc/sys/net/ipv4/ip_forward`
+echo ${forward} >/proc/sys/net/ipv4/ip_forward
+echo ${forward} >/proc/sys/net/ipv6/conf/all/forwarding`
   await run(['unshare', `--net=${file}`, '--', 'sh', '-c', settings])
+}
+
+function ends6(): readonly { readonly node: string; readonly name: string; readonly address6: string }[] {
+  const ends: readonly LinkEnd[] = [
+    ...topology.bridges,
+    ...topology.links.flatMap(({ ends }): readonly LinkEnd[] => ends),
+  ]
+  return ends.flatMap(({ node, name, address6 }) => (address6 === undefined ? [] : [{ node, name, address6 }]))
+}
+
+function routes6Of(node: NodeName): readonly { readonly to: string; readonly via: string }[] {
+  const found = topology.nodes[node]
+  return 'routes6' in found ? found.routes6 : []
+}
+
+async function switchOnIpv6(node: NodeName): Promise<void> {
+  const names = ends6().flatMap((end) => (end.node === node ? [end.name] : []))
+  if (names.length === 0) return
+  const settings = ['lo', ...names].map((name) => `echo 0 >/proc/sys/net/ipv6/conf/${name}/disable_ipv6`)
+  await run([...inNamespace(node), 'sh', '-c', settings.join('\n')])
 }
 
 async function interfacesOf(node: string): Promise<ReadonlySet<string>> {

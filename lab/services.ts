@@ -51,6 +51,7 @@ async function ensureDhcp(node: NodeName, init: ProcessId, dhcp: Dhcp): Promise<
     // Options 3 and 6: router and name server. Without a value the client is told of none.
     option(3, dhcp.router),
     option(6, dhcp.dns),
+    ...(dhcp.advertises === undefined ? [] : ['--enable-ra', `--dhcp-range=${dhcp.advertises},ra-only,64`]),
   ])
   await ready(node, init, 'dnsmasq', ['grep', '-q', ':0043 ', '/proc/net/udp'])
 }

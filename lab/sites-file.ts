@@ -54,7 +54,7 @@ export async function writeSitesFile(nodes: Readonly<Record<NodeName, ProcessId>
     management: { netns: netnsOf('ops') },
     state: 'state',
     sites,
-    clients: { client: { run: enter(nodes.client), resolver: topology.dns.resolver, ca: clientsCa } },
+    clients: { client: { run: enter(nodes.client), resolver: topology.dns.resolver, ipv6: true, ca: clientsCa } },
   }
   await writeFile(labPaths.sites, stringify(file, { aliasDuplicateObjects: false }), { mode: 0o600 })
 }

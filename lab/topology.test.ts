@@ -54,6 +54,22 @@ test('a route goes by a neighbour', () => {
   }
 })
 
+test('an IPv6 route goes by a neighbour, and what a site advertises is on its outside cable', () => {
+  const own = (node: string) =>
+    ends.flatMap((end) => (end.node === node && 'address6' in end && end.address6 !== undefined ? [end.address6] : []))
+  for (const node of nodeNames) {
+    const found = topology.nodes[node]
+    for (const { via } of 'routes6' in found ? found.routes6 : [])
+      expect(
+        own(node).some((network) => containsCidr(network, via)),
+        `${node} ${via}`,
+      ).toBe(true)
+  }
+  for (const dhcp of topology.dhcp)
+    if ('advertises' in dhcp)
+      expect(own(dhcp.node).some((network) => containsCidr(network, dhcp.advertises))).toBe(true)
+})
+
 test('what is central is at another address at each site, in networks that do not meet', () => {
   const { east, west } = topology.sites
   expect(east.ldap).not.toBe(west.ldap)

@@ -7,13 +7,29 @@ export const topology = {
         { to: '198.51.100.0/25', via: '100.64.1.2' },
         { to: '198.51.100.128/25', via: '100.64.2.2' },
       ],
+      routes6: [
+        { to: '2001:db8:e::/64', via: '2001:db8:0:1::2' },
+        { to: '2001:db8:f::/64', via: '2001:db8:0:2::2' },
+      ],
     },
-    client: { kind: 'host', routes: [{ to: 'default', via: '192.0.2.1' }] },
+    client: {
+      kind: 'host',
+      routes: [{ to: 'default', via: '192.0.2.1' }],
+      routes6: [{ to: '::/0', via: '2001:db8::1' }],
+    },
     resolver: { kind: 'host', routes: [{ to: 'default', via: '192.0.2.1' }] },
     dns: { kind: 'host', routes: [{ to: 'default', via: '192.0.2.1' }] },
     ops: { kind: 'host', routes: [{ to: 'default', via: '192.0.2.1' }] },
-    'east-edge': { kind: 'router', routes: [{ to: 'default', via: '100.64.1.1' }] },
-    'west-edge': { kind: 'router', routes: [{ to: 'default', via: '100.64.2.1' }] },
+    'east-edge': {
+      kind: 'router',
+      routes: [{ to: 'default', via: '100.64.1.1' }],
+      routes6: [{ to: '::/0', via: '2001:db8:0:1::1' }],
+    },
+    'west-edge': {
+      kind: 'router',
+      routes: [{ to: 'default', via: '100.64.2.1' }],
+      routes6: [{ to: '::/0', via: '2001:db8:0:2::1' }],
+    },
     'east-rs1': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
     'east-rs2': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
     'west-rs1': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
@@ -29,7 +45,7 @@ export const topology = {
   },
 
   bridges: [
-    { node: 'internet', name: 'core', address: '192.0.2.1/24' },
+    { node: 'internet', name: 'core', address: '192.0.2.1/24', address6: '2001:db8::1/64' },
     // The network of the route servers is the same at both sites, and known at each site alone.
     { node: 'east-edge', name: 'rs', address: '10.255.0.254/24' },
     { node: 'west-edge', name: 'rs', address: '10.255.0.254/24' },
@@ -44,7 +60,7 @@ export const topology = {
     {
       ends: [
         { node: 'internet', name: 'client', bridge: 'core' },
-        { node: 'client', name: 'eth0', address: '192.0.2.10/24' },
+        { node: 'client', name: 'eth0', address: '192.0.2.10/24', address6: '2001:db8::10/64' },
       ],
     },
     {
@@ -68,14 +84,14 @@ export const topology = {
 
     {
       ends: [
-        { node: 'internet', name: 'east-edge', address: '100.64.1.1/30' },
-        { node: 'east-edge', name: 'uplink', address: '100.64.1.2/30' },
+        { node: 'internet', name: 'east-edge', address: '100.64.1.1/30', address6: '2001:db8:0:1::1/64' },
+        { node: 'east-edge', name: 'uplink', address: '100.64.1.2/30', address6: '2001:db8:0:1::2/64' },
       ],
     },
     {
       ends: [
-        { node: 'internet', name: 'west-edge', address: '100.64.2.1/30' },
-        { node: 'west-edge', name: 'uplink', address: '100.64.2.2/30' },
+        { node: 'internet', name: 'west-edge', address: '100.64.2.1/30', address6: '2001:db8:0:2::1/64' },
+        { node: 'west-edge', name: 'uplink', address: '100.64.2.2/30', address6: '2001:db8:0:2::2/64' },
       ],
     },
     {
@@ -94,13 +110,13 @@ export const topology = {
     {
       ends: [
         { node: 'east', name: 'edge', bridge: 'outside' },
-        { node: 'east-edge', name: 'outside', address: '198.51.100.1/25' },
+        { node: 'east-edge', name: 'outside', address: '198.51.100.1/25', address6: '2001:db8:e::1/64' },
       ],
     },
     {
       ends: [
         { node: 'west', name: 'edge', bridge: 'outside' },
-        { node: 'west-edge', name: 'outside', address: '198.51.100.129/25' },
+        { node: 'west-edge', name: 'outside', address: '198.51.100.129/25', address6: '2001:db8:f::1/64' },
       ],
     },
     {
@@ -180,6 +196,7 @@ export const topology = {
       to: '198.51.100.99',
       mask: '255.255.255.128',
       router: '198.51.100.1',
+      advertises: '2001:db8:e::',
       dns: '192.0.2.53',
     },
     {
@@ -189,6 +206,7 @@ export const topology = {
       to: '198.51.100.199',
       mask: '255.255.255.128',
       router: '198.51.100.129',
+      advertises: '2001:db8:f::',
       dns: '192.0.2.53',
     },
     { node: 'east-svc', interface: 'eth0', from: '10.101.0.100', to: '10.101.0.199', mask: '255.255.255.0' },
@@ -245,13 +263,18 @@ export function isSite(name: string): name is SiteName {
 }
 
 /** `site`: an Incus server, with the file system of the machine. The others run from the root file system `lab-node`. */
-type Node = { readonly kind: 'host' | 'router' | 'site'; readonly routes: readonly Route[] }
+type Node = {
+  readonly kind: 'host' | 'router' | 'site'
+  readonly routes: readonly Route[]
+  readonly routes6?: readonly Route[]
+}
 type Route = { readonly to: string; readonly via: string }
-type Bridge = { readonly node: string; readonly name: string; readonly address?: string }
+type Bridge = { readonly node: string; readonly name: string; readonly address?: string; readonly address6?: string }
 export type LinkEnd = {
   readonly node: string
   readonly name: string
   readonly address?: string
+  readonly address6?: string
   readonly bridge?: string
 }
 type Link = { readonly ends: readonly [LinkEnd, LinkEnd] }
@@ -264,6 +287,8 @@ export type Dhcp = {
   readonly mask: string
   readonly router?: string
   readonly dns?: string
+  /** An IPv6 /64 from which its clients make their own address, by router advertisement. */
+  readonly advertises?: string
 }
 type Topology = {
   readonly nodes: Readonly<Record<string, Node>>

@@ -18,6 +18,7 @@ import { type DrillRequest, planDrill } from './operations/drill.ts'
 import { planFailback } from './operations/failback.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
 import { planGuard } from './operations/guard.ts'
+import { proxyOf } from './operations/ipv6.ts'
 import { type MoveRequest, planMove } from './operations/move.ts'
 import { keepArea, keptName, replicaArea, rescueArea } from './operations/naming.ts'
 import { planReplicate } from './operations/replicate.ts'
@@ -646,8 +647,13 @@ async function withDns(lifeboat: Lifeboat, situation: Situation, within_s: numbe
   const sites = await Promise.all(
     situation.sites.map(async (view) => {
       if (view.answer === undefined || view.site.dns === undefined) return view
-      const names = situation.stack.ingress.filter((entry) => entry.dns).map((entry) => entry.name)
-      const dns = await Promise.all(names.map((name) => lifeboat.outside.mayUpdate(view.site.name, name, within_s)))
+      const dns = await Promise.all(
+        situation.stack.ingress
+          .filter((entry) => entry.dns)
+          .map((entry) =>
+            lifeboat.outside.mayUpdate(view.site.name, entry.name, within_s, proxyOf(view, entry) !== undefined),
+          ),
+      )
       return { ...view, dns }
     }),
   )

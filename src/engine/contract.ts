@@ -62,8 +62,11 @@ export interface Engine {
   /** Runs a command in a running instance. A non-zero exit is a result, not an error. */
   exec(instance: InstanceRef, argv: readonly string[], within_s: number): Promise<ExecResult>
 
-  /** The address that DHCP gave to an interface of a running instance; undefined while there is none. */
-  leaseOf(instance: InstanceRef, interfaceName: string): Promise<string | undefined>
+  /**
+   * The address that DHCP gave to an interface of a running instance, or the global IPv6 address that it has; undefined
+   * while there is none.
+   */
+  leaseOf(instance: InstanceRef, interfaceName: string, family?: 4 | 6): Promise<string | undefined>
 
   /** The last lines of an instance's console, for diagnosis. */
   consoleTail(instance: InstanceRef, lines: number): Promise<string>

@@ -8,7 +8,7 @@ import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
 import { performDrill } from './drill.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
-import type { World } from './world.ts'
+import type { Ipv6Record, World } from './world.ts'
 
 export type Performing = {
   readonly world: World
@@ -111,19 +111,21 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.removeArea(action.area)
       return {}
     case 'lease':
-      return { address: await lease(action, context) }
+      return lease(action, context)
     case 'dns': {
       const address = action.address ?? addressOf(context, action.lease_step)
-      await world.outside.setAddress(site, action.name, action.ttl_s, address)
-      return { name: action.name, address, ttl_s: action.ttl_s }
+      const ipv6 = ipv6Of(action, context)
+      await world.outside.setAddress(site, action.name, action.ttl_s, address, ipv6)
+      return { name: action.name, address, ...(ipv6 === undefined ? {} : { ipv6 }), ttl_s: action.ttl_s }
     }
     case 'dns-remove':
-      await world.outside.removeAddress(site, action.name)
+      await world.outside.removeAddress(site, action.name, action.ipv6)
       return {}
     case 'dns-seen': {
       const address = action.address ?? addressOf(context, action.lease_step)
-      await world.outside.resolves(action.place, action.name, address, action.within_s, signal)
-      return { at: world.clock.now().toISOString(), address }
+      const ipv6 = ipv6Of(action, context)
+      await world.outside.resolves(action.place, action.name, address, action.within_s, signal, ipv6)
+      return { at: world.clock.now().toISOString(), address, ...(ipv6 === undefined ? {} : { ipv6 }) }
     }
     case 'announced':
       return announced(action, context)
@@ -310,7 +312,7 @@ async function notOvertaken(other: Engine, before: Claim): Promise<void> {
  */
 const ask_again_ms = 8_000
 
-async function lease(action: Extract<Action, { do: 'lease' }>, context: Performing): Promise<string> {
+async function lease(action: Extract<Action, { do: 'lease' }>, context: Performing): Promise<Found> {
   const { clock } = context.world
   const engine = context.world.engine(context.site)
   const began = clock.now().getTime()
@@ -318,7 +320,8 @@ async function lease(action: Extract<Action, { do: 'lease' }>, context: Performi
   let asks = context.again ? began : began + ask_again_ms
   for (;;) {
     const address = await engine.leaseOf(action.instance, action.interface)
-    if (address !== undefined) return address
+    if (address !== undefined && action.ipv6_within_s === undefined) return { address }
+    if (address !== undefined) return { address, ipv6: await advertised(action, action.ipv6_within_s ?? 0, context) }
     if (clock.now().getTime() >= asks) {
       asks = clock.now().getTime() + ask_again_ms
       const blink = `ip link set dev ${action.interface} down && ip link set dev ${action.interface} up`
@@ -337,6 +340,26 @@ async function lease(action: Extract<Action, { do: 'lease' }>, context: Performi
 /** A nudge that did not get through is no failure: what counts is whether there is an address in time. */
 function unlessBug(error: unknown): void {
   if (!(error instanceof EngineError)) throw error
+}
+
+/** A site that gives no IPv6 address, whatever its site file says, has not failed the stack: IPv4 is there. */
+async function advertised(
+  action: Extract<Action, { do: 'lease' }>,
+  within_s: number,
+  context: Performing,
+): Promise<string> {
+  const { clock } = context.world
+  const end = clock.now().getTime() + within_s * 1000
+  for (;;) {
+    const address = await context.world.engine(context.site).leaseOf(action.instance, action.interface, 6)
+    if (address !== undefined) return address
+    if (clock.now().getTime() >= end) return 'none'
+    await clock.sleep(100, context.signal)
+  }
+}
+
+function ipv6Of(action: { readonly lease_step: string; readonly ipv6?: true }, context: Performing): Ipv6Record {
+  return action.ipv6 ? String(context.found(action.lease_step).ipv6 ?? 'none') : undefined
 }
 
 function addressOf(context: Performing, step: string): string {

@@ -17,15 +17,25 @@ export type World = {
   ): Promise<readonly { readonly path: string; readonly content: string }[]>
 }
 
+/** An IPv6 address; `none`: no AAAA record is to be there; undefined: AAAA records are left alone. */
+export type Ipv6Record = string | 'none' | undefined
+
 /** The world outside the stacks: names, and what a client sees. Failures are `OutsideError`. */
 export interface Outside {
   /** Points a name at one address and reads it back from the server that was updated. */
-  setAddress(site: string, name: string, ttl_s: number, address: string): Promise<void>
-  removeAddress(site: string, name: string): Promise<void>
+  setAddress(site: string, name: string, ttl_s: number, address: string, ipv6?: Ipv6Record): Promise<void>
+  removeAddress(site: string, name: string, ipv6?: boolean): Promise<void>
   /** What the site's DNS server says to a signed update that changes nothing. */
-  mayUpdate(site: string, name: string, within_s: number): Promise<DnsSight>
+  mayUpdate(site: string, name: string, within_s: number, ipv6?: boolean): Promise<DnsSight>
   /** Waits until the resolver of a place answers with the address and nothing else. */
-  resolves(place: string, name: string, address: string, within_s: number, signal: AbortSignal): Promise<void>
+  resolves(
+    place: string,
+    name: string,
+    address: string,
+    within_s: number,
+    signal: AbortSignal,
+    ipv6?: Ipv6Record,
+  ): Promise<void>
   /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
   routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]>
   /** Waits for the first good answer at a place. */

@@ -2,6 +2,7 @@ import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, ObservedArea } from '../state/objects.ts'
 import { announcers, withdrawals } from './ingress.ts'
+import { proxyOf } from './ipv6.ts'
 import { stackArea } from './naming.ts'
 import { instancesIn } from './reprotect.ts'
 import { activeView, certificateHint, type SiteView, type Situation, unseen } from './situation.ts'
@@ -72,7 +73,11 @@ function atSite(situation: Situation, view: SiteView): readonly Step[] {
               'clean',
               site,
               `dns ${entry.name}`,
-              { do: 'dns-remove', name: entry.name },
+              {
+                do: 'dns-remove',
+                name: entry.name,
+                ...(proxyOf(view, entry) === undefined ? {} : { ipv6: true as const }),
+              },
               'nothing answers there any more',
               { point_of_no_return: false },
             ),

@@ -1,8 +1,10 @@
 import { announcedBy, firewallOf } from '../compile/announced.ts'
-import type { Step, TouchPoint } from '../plan/plan.ts'
+import type { CheckAction, Step, TouchPoint } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
 import type { Stack } from '../stack/stack.ts'
 import type { Area } from '../state/objects.ts'
+import type { ClientPlace } from '../state/sites.ts'
+import { ADVERTISED_WITHIN_S, comesOver6, proxyOf } from './ipv6.ts'
 import { groupsOf } from './launch.ts'
 import type { SiteView, Situation } from './situation.ts'
 
@@ -20,12 +22,18 @@ export function ingress(
   const { stack } = situation
   const site = view.site.name
   const legs = outsideLegs(view)
-  const leases = legs.map(({ appliance, leg }) =>
+  const leases = legs.map(({ appliance, leg, ipv6 }) =>
     step(
       'ingress',
       site,
       `lease ${appliance}`,
-      { do: 'lease', instance: { area, name: appliance }, interface: leg, within_s: 30 },
+      {
+        do: 'lease',
+        instance: { area, name: appliance },
+        interface: leg,
+        within_s: 30,
+        ...(ipv6 && view.site.outside_ipv6 === true ? { ipv6_within_s: ADVERTISED_WITHIN_S } : {}),
+      },
       `the ${leg} network gives the address`,
       { after: [`start ${appliance}`] },
     ),
@@ -34,6 +42,7 @@ export function ingress(
     const firewall = firewallOf(stack.firewalls, entry.to)
     if (!entry.dns || firewall === undefined || view.site.dns === undefined) return []
     const lease_step = `lease ${firewall.name}`
+    const ipv6 = proxyOf(view, entry) === undefined ? {} : ({ ipv6: true } as const)
     const own = entry.own === undefined ? {} : { address: entry.own.address }
     // An address of its own moves with the stack: then there is nothing to tell the DNS server.
     const told = entry.own === undefined || verb === 'deploy'
@@ -44,11 +53,11 @@ export function ingress(
               'ingress',
               site,
               `dns ${entry.name}`,
-              { do: 'dns', name: entry.name, ttl_s: entry.ttl_s, lease_step, ...own },
+              { do: 'dns', name: entry.name, ttl_s: entry.ttl_s, lease_step, ...own, ...ipv6 },
               `clients find ${entry.to} by this name`,
               {
                 after: [lease_step],
-                undo: undoable ? [{ do: 'dns-remove', name: entry.name }] : [],
+                undo: undoable ? [{ do: 'dns-remove', name: entry.name, ...ipv6 }] : [],
               },
             ),
           ]
@@ -60,7 +69,15 @@ export function ingress(
             'verify',
             site,
             `resolver of ${place.name} ${entry.name}`,
-            { do: 'dns-seen', place: place.name, name: entry.name, lease_step, ...own, within_s: entry.ttl_s + 30 },
+            {
+              do: 'dns-seen',
+              place: place.name,
+              name: entry.name,
+              lease_step,
+              ...own,
+              ...ipv6,
+              within_s: entry.ttl_s + 30,
+            },
             'a cached answer may live as long as its TTL',
             { after: [told ? `dns ${entry.name}` : lease_step] },
           ),
@@ -133,22 +150,30 @@ function checks(situation: Situation, view: SiteView): readonly Step[] {
     ...situation.stack.ingress.map((entry) => `dns ${entry.name}`),
   ]
   return situation.clients.flatMap((place) =>
-    situation.stack.checks.map((check, index) =>
-      step(
-        'verify',
-        view.site.name,
-        `check ${index + 1} at ${place.name}`,
-        {
-          do: 'check',
-          place: place.name,
-          check: { method: check.method, url: check.url, status: check.status },
-          within_s: 90,
-        },
-        check.words,
-        { after },
-      ),
-    ),
+    situation.stack.checks.flatMap((check, index) => {
+      const id = `check ${index + 1} at ${place.name}`
+      const { method, url, status } = check
+      const asked = { method, url, status }
+      const one = (name: string, how: CheckAction, within_s: number, optional: boolean) =>
+        step('verify', view.site.name, name, { do: 'check', place: place.name, check: how, within_s }, check.words, {
+          after,
+          optional,
+        })
+      if (!isOver6(situation, view, place, url)) return [one(id, asked, 90, false)]
+      return [
+        one(id, { ...asked, family: 4 }, 90, false),
+        one(`${id} over IPv6`, { ...asked, family: 6 }, IPV6_CHECK_S, true),
+      ]
+    }),
   )
+}
+
+/** Clients that get no answer over IPv6 turn to IPv4: that is told, and does not undo a launch. */
+const IPV6_CHECK_S = 20
+
+function isOver6(situation: Situation, view: SiteView, place: ClientPlace, url: string): boolean {
+  const entry = situation.stack.ingress.find(({ name }) => name === new URL(url).hostname)
+  return place.ipv6 === true && entry !== undefined && comesOver6(view, entry)
 }
 
 /** What outside the stack has to change when it comes up at a site. */
@@ -160,7 +185,10 @@ export function touchPoints(
   return [
     ...situation.stack.ingress
       .filter((entry) => entry.dns && (entry.own === undefined || verb === 'deploy'))
-      .map((entry) => ({ kind: 'dns-record' as const, what: `${entry.name} A, TTL ${entry.ttl_s} s` })),
+      .map((entry) => ({
+        kind: 'dns-record' as const,
+        what: `${entry.name} ${comesOver6(view, entry) ? 'A and AAAA' : 'A'}, TTL ${entry.ttl_s} s`,
+      })),
     ...announcers(situation.stack).flatMap(({ appliance, prefixes }) =>
       prefixes.map((prefix) => ({
         kind: 'bgp-prefix' as const,
@@ -180,6 +208,8 @@ export function notTested(situation: Situation): readonly string[] {
   const untested: string[] = []
   if (clients.length === 0) untested.push('the way in as a client takes it: the site file names no client place')
   else untested.push(`clients other than ${clients.map((place) => place.name).join(', ')}: their resolvers and paths`)
+  if (stack.segments.some(({ prefix6 }) => prefix6 !== undefined) && !clients.some((place) => place.ipv6 === true))
+    untested.push('the way in over IPv6: no client place of the site file has it')
   if (stack.checks.length === 0) untested.push('what the application answers: the stack file has no checks')
   for (const service of stack.services)
     untested.push(
@@ -190,11 +220,13 @@ export function notTested(situation: Situation): readonly string[] {
 
 export function outsideLegs(
   view: SiteView,
-): readonly { readonly appliance: string; readonly leg: string; readonly mac: string }[] {
+): readonly { readonly appliance: string; readonly leg: string; readonly mac: string; readonly ipv6: boolean }[] {
   return view.compiled.instances.flatMap((instance) =>
     instance.kind === 'appliance'
       ? instance.legs.flatMap((leg) =>
-          leg.to === 'segment' ? [] : [{ appliance: instance.name, leg: leg.interface, mac: leg.mac }],
+          leg.to === 'segment'
+            ? []
+            : [{ appliance: instance.name, leg: leg.interface, mac: leg.mac, ipv6: leg.ipv6 === true }],
         )
       : [],
   )

@@ -3,6 +3,7 @@ import { isAnnounceable } from '../compile/route-server.ts'
 import { formatBytes } from '../lib/duration.ts'
 import type { Finding } from '../plan/plan.ts'
 import { announcers } from './ingress.ts'
+import { ipv6Findings } from './ipv6.ts'
 import { imageOf } from './objects.ts'
 import { type DnsSight, type SiteView, type Situation, unseen } from './situation.ts'
 
@@ -71,6 +72,7 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       found.push(error(`${entry.name} is not in the zone ${zone} that ${site.name} may update`, undefined))
     }
   }
+  found.push(...ipv6Findings(situation, view))
   found.push(
     ...nearlyFull(
       view,

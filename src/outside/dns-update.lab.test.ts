@@ -73,6 +73,29 @@ test.each([
   await expect(replaceAddress({ ...target(more), ttl_s: 30, address: '198.51.100.50' })).rejects.toThrow(words)
 })
 
+test('both families change in one transaction, and no AAAA record outlives a site that has no IPv6', async () => {
+  const found = async () =>
+    (
+      await Promise.all((['A', 'AAAA'] as const).map((type) => readBack({ server: '127.0.0.1', port, name, type })))
+    ).flatMap(({ addresses }) => addresses)
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.49' })
+  const before = await serial()
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.50', ipv6: '2001:db8:e::50' })
+  expect(await serial()).toBe(before + 1)
+  expect(await found()).toEqual(['198.51.100.50', '2001:db8:e::50'])
+  // A stack without IPv6 leaves the record of somebody else alone.
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.51' })
+  expect(await found()).toEqual(['198.51.100.51', '2001:db8:e::50'])
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.52', ipv6: 'none' })
+  expect(await found()).toEqual(['198.51.100.52'])
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.53', ipv6: '2001:db8:f::53' })
+  const there = await serial()
+  await tryUpdate({ ...target(), ipv6: true })
+  expect(await serial()).toBe(there)
+  await removeAddress({ ...target(), ipv6: true })
+  expect(await found()).toEqual([])
+})
+
 test('asking whether the key may update changes neither the name nor the serial of the zone', async () => {
   const before = await serial()
   // Of a name that is there, of one that is not, and of one without any record of its own.
@@ -134,7 +157,7 @@ options {
 controls { };
 zone "example.com" {
   type primary; file "${dir}/example.com.zone";
-  update-policy { grant lifeboat zonesub A; };
+  update-policy { grant lifeboat zonesub A AAAA; };
 };
 `
 }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { randomInt } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 import { type Clock, systemClock } from '../lib/clock.ts'
+import { address6 } from '../lib/ip6.ts'
 import { type DnsServerAddress, exchangeTcp, exchangeUdp } from './dns-exchange.ts'
 import { CLASS, encodeHeader, encodeName, encodeRecord, TYPE, u16 } from './dns-wire.ts'
 import { OutsideError } from './error.ts'
@@ -17,21 +18,33 @@ export type UpdateTarget = DnsServerAddress & {
 }
 
 /**
- * Makes `address` the only A record of a name, in one transaction: nobody sees the name without an address. Tries until
- * the server has acknowledged it with a valid signature; doing it twice is the same as once. RFC 2136, RFC 8945.
+ * Makes `address` the only A record of a name, and `ipv6` its only AAAA record, in one transaction: nobody sees the name
+ * without an address, nor one family at another site than the other. Tries until the server has acknowledged it with a
+ * valid signature; doing it twice is the same as once. RFC 2136, RFC 8945.
  */
 export async function replaceAddress(
-  target: UpdateTarget & { readonly ttl_s: number; readonly address: string },
+  target: UpdateTarget & { readonly ttl_s: number; readonly address: string; readonly ipv6?: Ipv6Record },
 ): Promise<void> {
-  const { name, ttl_s, address } = target
+  const { name, ttl_s, address, ipv6 } = target
   if (!isIPv4(address)) throw new OutsideError(target.server, `${name}: ${address} is no IPv4 address`)
   const data = Buffer.from(address.split('.').map(Number))
-  await update(target, [deleteAddresses(name), encodeRecord(name, TYPE.A, CLASS.IN, ttl_s, data)])
+  await update(target, [
+    deleteAddresses(name, TYPE.A),
+    encodeRecord(name, TYPE.A, CLASS.IN, ttl_s, data),
+    ...(ipv6 === undefined ? [] : [deleteAddresses(name, TYPE.AAAA)]),
+    ...(ipv6 === undefined || ipv6 === 'none'
+      ? []
+      : [encodeRecord(name, TYPE.AAAA, CLASS.IN, ttl_s, bytesOf(address6(ipv6)))]),
+  ])
 }
 
-/** Removes all A records of a name; a name that has none is no error. */
-export async function removeAddress(target: UpdateTarget): Promise<void> {
-  await update(target, [deleteAddresses(target.name)])
+/** An IPv6 address; `none`: there is to be no AAAA record; undefined: that is nobody's matter here. */
+export type Ipv6Record = string | 'none' | undefined
+
+/** Removes all A records of a name, and all AAAA records where they are ours; a name that has none is no error. */
+export async function removeAddress(target: UpdateTarget & { readonly ipv6?: boolean }): Promise<void> {
+  const { name, ipv6 = false } = target
+  await update(target, [deleteAddresses(name, TYPE.A), ...(ipv6 ? [deleteAddresses(name, TYPE.AAAA)] : [])])
 }
 
 /**
@@ -39,13 +52,21 @@ export async function removeAddress(target: UpdateTarget): Promise<void> {
  * can have. It is signed, checked and allowed as a real one; nothing is to remove, so zone and serial stay (RFC 2136
  * section 3.4.2.4). Throws what `replaceAddress` would.
  */
-export async function tryUpdate(target: UpdateTarget): Promise<void> {
-  await update(target, [encodeRecord(target.name, TYPE.A, CLASS.NONE, 0, Buffer.from([255, 255, 255, 255]))])
+export async function tryUpdate(target: UpdateTarget & { readonly ipv6?: boolean }): Promise<void> {
+  const { name, ipv6 = false } = target
+  await update(target, [
+    encodeRecord(name, TYPE.A, CLASS.NONE, 0, Buffer.alloc(4, 255)),
+    ...(ipv6 ? [encodeRecord(name, TYPE.AAAA, CLASS.NONE, 0, Buffer.alloc(16, 255))] : []),
+  ])
 }
 
 /** "Delete an RRset": class ANY, TTL 0, no data. RFC 2136 section 2.5.2. */
-function deleteAddresses(name: string): Buffer {
-  return encodeRecord(name, TYPE.A, CLASS.ANY, 0, Buffer.alloc(0))
+function deleteAddresses(name: string, type: number): Buffer {
+  return encodeRecord(name, type, CLASS.ANY, 0, Buffer.alloc(0))
+}
+
+function bytesOf(address: bigint): Buffer {
+  return Buffer.from(address.toString(16).padStart(32, '0'), 'hex')
 }
 
 /** Milliseconds that one try waits for its answer; the last goes on for all later tries. */
@@ -133,7 +154,7 @@ function explain(
     case RCODE.NOTIMP:
       return `${where} does not take updates at all (NOTIMP)`
     case RCODE.REFUSED:
-      return `${where} refuses the update of ${name} (REFUSED): allow key ${key.name} to update A records of that name in zone ${zone}`
+      return `${where} refuses the update of ${name} (REFUSED): allow key ${key.name} to update A and AAAA records of that name in zone ${zone}`
     case RCODE.NOTZONE:
       return `${where}: ${name} is not in zone ${zone} (NOTZONE)`
     case RCODE.NOTAUTH:

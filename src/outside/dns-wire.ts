@@ -11,7 +11,7 @@ export type WireRecord = {
   readonly data: Buffer
 }
 
-export const TYPE = { A: 1, SOA: 6, TSIG: 250 } as const
+export const TYPE = { A: 1, SOA: 6, AAAA: 28, TSIG: 250 } as const
 export const CLASS = { IN: 1, NONE: 254, ANY: 255 } as const
 
 /** Lower case and uncompressed: the canonical form that signatures are made over. */

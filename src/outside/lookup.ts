@@ -2,9 +2,14 @@ import { execFile } from 'node:child_process'
 import { OutsideError } from './error.ts'
 import type { Place } from './probe.ts'
 
-/** The IPv4 addresses of a name as the programs at a place get them (getent: hosts file, resolv.conf, caches). Sorted. */
-export function lookup(place: Place, name: string, signal?: AbortSignal): Promise<readonly string[]> {
-  const [program, ...args] = [...place.run, 'getent', 'ahostsv4', name]
+/** The addresses of a name in one family as the programs at a place get them (getent: hosts file, resolv.conf, caches). Sorted. */
+export function lookup(
+  place: Place,
+  name: string,
+  signal?: AbortSignal,
+  family: 4 | 6 = 4,
+): Promise<readonly string[]> {
+  const [program, ...args] = [...place.run, 'getent', `ahostsv${family}`, name]
   return new Promise((resolve, reject) => {
     execFile(
       program!,
@@ -20,7 +25,8 @@ export function lookup(place: Place, name: string, signal?: AbortSignal): Promis
             }),
           )
         const addresses = stdout.split('\n').flatMap((line) => /^\S+/.exec(line)?.[0] ?? [])
-        resolve([...new Set(addresses)].sort())
+        // Without an AAAA record there are IPv4 addresses, mapped.
+        resolve([...new Set(addresses)].filter((each) => !each.startsWith('::ffff:')).sort())
       },
     )
   })

@@ -5,7 +5,7 @@ import type { DnsSight, RouteSight } from '../operations/situation.ts'
 import type { CheckAction } from '../plan/plan.ts'
 import type { ClientPlace, Sites } from '../state/sites.ts'
 import { readBack, waitForResolver } from './dns-query.ts'
-import { removeAddress, replaceAddress, tryUpdate, type UpdateTarget } from './dns-update.ts'
+import { type Ipv6Record, removeAddress, replaceAddress, tryUpdate, type UpdateTarget } from './dns-update.ts'
 import { OutsideError } from './error.ts'
 import { lookInto } from './looking-glass.ts'
 import { lookup } from './lookup.ts'
@@ -17,30 +17,35 @@ const DNS_S = 20
 /** The world outside as the site file describes it; `dir` is where the site file is. Failures are `OutsideError`. */
 export function openOutside(sites: Sites, dir: string, clock: Clock = systemClock) {
   return {
-    /** Points a name at one address at the site's DNS server, and reads it back from there. */
-    async setAddress(site: string, name: string, ttl_s: number, address: string): Promise<void> {
+    /** Points a name at one address of each family at the site's DNS server, and reads it back from there. */
+    async setAddress(site: string, name: string, ttl_s: number, address: string, ipv6?: Ipv6Record): Promise<void> {
       const target = updateTarget(site, name)
-      await replaceAddress({ ...target, ttl_s, address })
-      const { addresses } = await readBack({ ...target }).catch((error: unknown) => {
-        if (!(error instanceof OutsideError)) throw error
-        const what = `${target.server} took the update of ${name} to ${address}, and does not answer when it is asked for it`
-        throw new OutsideError(target.server, `${what}: ${error.message}`, { cause: error })
-      })
-      if (addresses.length !== 1 || addresses[0] !== address)
+      const words = ipv6 === undefined ? address : `${address} and ${ipv6 === 'none' ? 'no AAAA record' : ipv6}`
+      await replaceAddress({ ...target, ttl_s, address, ipv6 })
+      const read = (type: 'A' | 'AAAA') =>
+        readBack({ ...target, type }).catch((error: unknown) => {
+          if (!(error instanceof OutsideError)) throw error
+          const what = `${target.server} took the update of ${name} to ${words}, and does not answer when it is asked for it`
+          throw new OutsideError(target.server, `${what}: ${error.message}`, { cause: error })
+        })
+      const [a, aaaa] = await Promise.all([read('A'), ipv6 === undefined ? undefined : read('AAAA')])
+      const found = [...a.addresses, ...(aaaa?.addresses ?? [])]
+      const wanted = [address, ...(ipv6 === undefined || ipv6 === 'none' ? [] : [ipv6])]
+      if (found.join(' ') !== wanted.join(' '))
         throw new OutsideError(
           target.server,
-          `${target.server} took the update of ${name} to ${address} and answers ${addresses.join(', ') || 'no address'}: does something else write to this zone?`,
+          `${target.server} took the update of ${name} to ${words} and answers ${found.join(', ') || 'no address'}: does something else write to this zone?`,
         )
     },
 
-    async removeAddress(site: string, name: string): Promise<void> {
-      await removeAddress(updateTarget(site, name))
+    async removeAddress(site: string, name: string, ipv6 = false): Promise<void> {
+      await removeAddress({ ...updateTarget(site, name), ipv6 })
     },
 
     /** What the site's DNS server says to an update of a name that changes nothing. */
-    async mayUpdate(site: string, name: string, within_s: number): Promise<DnsSight> {
+    async mayUpdate(site: string, name: string, within_s: number, ipv6 = false): Promise<DnsSight> {
       try {
-        await tryUpdate({ ...updateTarget(site, name), within_s })
+        await tryUpdate({ ...updateTarget(site, name), within_s, ipv6 })
         return { name, says: 'good', what: '' }
       } catch (error) {
         if (!(error instanceof OutsideError)) throw error
@@ -48,24 +53,20 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
       }
     },
 
-    /** Waits until the resolver of a place answers with the address and nothing else. */
-    async resolves(place: string, name: string, address: string, within_s: number, signal: AbortSignal): Promise<void> {
+    /** Waits until the resolver of a place answers with the addresses and nothing else. */
+    async resolves(
+      place: string,
+      name: string,
+      address: string,
+      within_s: number,
+      signal: AbortSignal,
+      ipv6?: Ipv6Record,
+    ): Promise<void> {
       const found = placeOf(place)
-      if (found.resolver !== undefined) {
-        await waitForResolver({ resolver: found.resolver, name, address, within_s, signal, clock })
-        return
-      }
-      const until_ms = clock.now().getTime() + within_s * 1_000
-      for (;;) {
-        const addresses = await lookup(found, name, signal)
-        if (addresses.length === 1 && addresses[0] === address) return
-        if (clock.now().getTime() >= until_ms)
-          throw new OutsideError(
-            place,
-            `${name} is ${addresses.join(', ') || 'no address'} at ${place} after ${within_s} s, not ${address}`,
-          )
-        await clock.sleep(200, signal)
-      }
+      await Promise.all([
+        resolved(found, name, 4, address, within_s, signal),
+        ...(ipv6 === undefined ? [] : [resolved(found, name, 6, ipv6 === 'none' ? undefined : ipv6, within_s, signal)]),
+      ])
     },
 
     /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
@@ -83,6 +84,32 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
     goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal): Promise<GoodAnswer> {
       return waitForGoodAnswer(placeOf(place), check, { within_s, signal })
     },
+  }
+
+  async function resolved(
+    place: ClientPlace,
+    name: string,
+    family: 4 | 6,
+    address: string | undefined,
+    within_s: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (place.resolver !== undefined) {
+      const type = family === 4 ? 'A' : 'AAAA'
+      await waitForResolver({ resolver: place.resolver, name, type, address, within_s, signal, clock })
+      return
+    }
+    const until_ms = clock.now().getTime() + within_s * 1_000
+    for (;;) {
+      const addresses = await lookup(place, name, signal, family)
+      if (addresses.length === (address === undefined ? 0 : 1) && addresses[0] === address) return
+      if (clock.now().getTime() >= until_ms)
+        throw new OutsideError(
+          place.name,
+          `${name} is ${addresses.join(', ') || 'no address'} at ${place.name} after ${within_s} s, not ${address ?? 'none'}`,
+        )
+      await clock.sleep(200, signal)
+    }
   }
 
   function updateTarget(site: string, name: string): UpdateTarget {

@@ -6,7 +6,13 @@ import { OutsideError } from './error.ts'
 /** Where a client sits. `run` is put in front of the command: it leads to the place's own network and resolv.conf. */
 export type Place = { readonly name: string; readonly run: readonly string[]; readonly ca?: string | undefined }
 
-export type Check = { readonly method: 'GET' | 'HEAD'; readonly url: string; readonly status: number }
+export type Check = {
+  readonly method: 'GET' | 'HEAD'
+  readonly url: string
+  readonly status: number
+  /** Either by default, as the client chooses. */
+  readonly family?: 4 | 6
+}
 
 /** One request as the client saw it. Judged by curl: not our code, and the one at the place. */
 export type ProbeResult = {
@@ -40,7 +46,7 @@ export type GoodAnswer = {
 /** One request from a place. An answer of any kind, also none, is a result; only a place that cannot be used is an error. */
 export async function clientProbe(
   place: Place,
-  check: Pick<Check, 'method' | 'url'>,
+  check: Pick<Check, 'method' | 'url' | 'family'>,
   within_s: number,
 ): Promise<ProbeResult> {
   for await (const result of probes(place, check, { within_s: 0, try_s: within_s, every_ms: 0 })) return result
@@ -95,12 +101,13 @@ done`
 
 async function* probes(
   place: Place,
-  check: Pick<Check, 'method' | 'url'>,
+  check: Pick<Check, 'method' | 'url' | 'family'>,
   limits: { within_s: number; try_s: number; every_ms: number; signal?: AbortSignal | undefined },
 ): AsyncGenerator<ProbeResult> {
   const { signal, within_s, try_s, every_ms } = limits
   signal?.throwIfAborted()
   const curl = ['--max-time', String(try_s), ...(check.method === 'HEAD' ? ['--head'] : [])]
+  if (check.family !== undefined) curl.push(`--ipv${check.family}`)
   if (place.ca !== undefined) curl.push('--cacert', place.ca)
   // date(1) counts whole seconds: one more, or the loop could end before its limit.
   const args = [

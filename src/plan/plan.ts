@@ -210,16 +210,27 @@ export type Action =
   | { readonly do: 'remove-network'; readonly network: NetworkObject }
   | { readonly do: 'remove-area'; readonly area: Area }
   /** Finds the address that DHCP gave to a leg. */
-  | { readonly do: 'lease'; readonly instance: InstanceRef; readonly interface: string; readonly within_s: number }
-  /** `address` is the stack's own, the same at every site; without it the lease decides. */
+  | {
+      readonly do: 'lease'
+      readonly instance: InstanceRef
+      readonly interface: string
+      readonly within_s: number
+      /** Finds the IPv6 address too, and goes on without one when it is not there so long after the other. */
+      readonly ipv6_within_s?: number
+    }
+  /**
+   * `address` is the stack's own, the same at every site; without it the lease decides. With `ipv6` the AAAA record is ours
+   * too: the address that was found, or none.
+   */
   | {
       readonly do: 'dns'
       readonly name: string
       readonly ttl_s: number
       readonly lease_step: string
       readonly address?: string
+      readonly ipv6?: true
     }
-  | { readonly do: 'dns-remove'; readonly name: string }
+  | { readonly do: 'dns-remove'; readonly name: string; readonly ipv6?: true }
   /** Waits until a client's resolver answers with the new address. */
   | {
       readonly do: 'dns-seen'
@@ -227,6 +238,7 @@ export type Action =
       readonly name: string
       readonly lease_step: string
       readonly address?: string
+      readonly ipv6?: true
       readonly within_s: number
     }
   /** Waits until the firewall announces its prefixes and the route servers of the site, as far as they can be looked at, have them. */
@@ -344,7 +356,13 @@ export type SecretsFrom =
   | { readonly kind: 'files' }
   | { readonly kind: 'appliance'; readonly site: string; readonly instance: InstanceRef }
 
-export type CheckAction = { readonly method: 'GET' | 'HEAD'; readonly url: string; readonly status: number }
+export type CheckAction = {
+  readonly method: 'GET' | 'HEAD'
+  readonly url: string
+  readonly status: number
+  /** Asked over this version of IP alone; absent: as the client chooses. */
+  readonly family?: 4 | 6
+}
 
 /** Something outside the stack that an operation has to change. */
 export type TouchPoint = { readonly kind: 'dns-record' | 'dhcp-lease' | 'bgp-prefix'; readonly what: string }

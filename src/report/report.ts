@@ -71,6 +71,8 @@ export type Numbers = {
   /** Why the loss is not known, where it was asked for. */
   readonly loss_unknown?: string
   readonly address: string | undefined
+  /** `none` where the name has no AAAA record, because the site gave no address; absent in a stack without IPv6. */
+  readonly address6?: string
 }
 
 export function reportOf(events: readonly JournalEvent[]): Report {
@@ -204,5 +206,6 @@ function numbersOf(
     took_ms: ended === undefined ? undefined : Date.parse(ended) - decided,
     loss,
     address: dns === undefined ? undefined : String(dns.address),
+    ...(dns?.ipv6 === undefined ? {} : { address6: String(dns.ipv6) }),
   }
 }

@@ -136,6 +136,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
       `${formatBytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
     ])
   if (n.address !== undefined) rows.push(['address', n.address])
+  if (n.address6 !== undefined) rows.push(['IPv6 address', n.address6 === 'none' ? 'none: no AAAA record' : n.address6])
   return rows
 }
 

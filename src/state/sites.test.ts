@@ -12,7 +12,7 @@ sites:
     incus: { url: https://172.16.2.2:8443, client-certificate: c.crt, client-key: c.key, server-certificate: w.crt }
     replication-url: https://172.16.0.2:8443
     pool: fast
-    outside: { bridge: br0 }
+    outside: { bridge: br0, ipv6: true }
     services-network: { bridge: br1 }
 clients:
   client: { run: [ssh, client], resolver: 192.0.2.53 }
@@ -27,7 +27,10 @@ test('a site file, with what a reader would have guessed filled in', () => {
   ])
   expect(sites?.sites[0]?.dns).toMatchObject({ port: 53, key: { algorithm: 'hmac-sha256' } })
   expect(sites?.sites[1]).toMatchObject({ services: {}, services_bridge: 'br1', dns: undefined })
-  expect(sites?.clients).toEqual([{ name: 'client', run: ['ssh', 'client'], resolver: '192.0.2.53', ca: undefined }])
+  expect(sites?.sites.map((site) => site.outside_ipv6)).toEqual([false, true])
+  expect(sites?.clients).toEqual([
+    { name: 'client', run: ['ssh', 'client'], resolver: '192.0.2.53', ipv6: false, ca: undefined },
+  ])
 })
 
 const bgp =
@@ -48,7 +51,7 @@ test.each([
     9,
     'sites.west.incus.url: needs an address such as https://',
   ],
-  ['a missing key', good.replace('    outside: { bridge: br0 }\n', ''), 9, 'sites.west.outside'],
+  ['a missing key', good.replace('    outside: { bridge: br0, ipv6: true }\n', ''), 9, 'sites.west.outside'],
   ['an AS of nobody', withBgp.replace('as: 64500', 'as: 23456'), 8, 'sites.east.bgp.as: is reserved'],
   [
     'three route servers',

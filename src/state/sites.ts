@@ -20,6 +20,8 @@ export type Site = {
   readonly replication_url: string | undefined
   readonly pool: string
   readonly outside_bridge: string
+  /** The outside network gives IPv6 addresses, by router advertisement or DHCPv6. */
+  readonly outside_ipv6?: boolean
   readonly services_bridge: string | undefined
   /** Address of each central service at this site. */
   readonly services: Readonly<Record<string, string>>
@@ -59,6 +61,8 @@ export type ClientPlace = {
   /** Commands are run with this in front; an empty list runs them here. */
   readonly run: readonly string[]
   readonly resolver: string | undefined
+  /** It reaches the world over IPv6 too. */
+  readonly ipv6?: boolean
   /** CA bundle for TLS checks, a path at the place; undefined: the place's own. */
   readonly ca: string | undefined
 }
@@ -121,7 +125,7 @@ const SiteSchema = z.strictObject({
   incus: Access,
   'replication-url': z.url().optional(),
   pool: z.string().default('default'),
-  outside: z.strictObject({ bridge: z.string() }),
+  outside: z.strictObject({ bridge: z.string(), ipv6: z.boolean().default(false) }),
   'services-network': z.strictObject({ bridge: z.string() }).optional(),
   services: z.record(z.string(), z.ipv4()).default({}),
   dns: z
@@ -150,6 +154,7 @@ const SitesSchema = z.strictObject({
       z.strictObject({
         run: z.array(z.string()).default([]),
         resolver: z.ipv4().optional(),
+        ipv6: z.boolean().default(false),
         ca: z.string().optional(),
       }),
     )
@@ -218,6 +223,7 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       replication_url: site['replication-url'],
       pool: site.pool,
       outside_bridge: site.outside.bridge,
+      outside_ipv6: site.outside.ipv6,
       services_bridge: site['services-network']?.bridge,
       services: site.services,
       dns: site.dns,
@@ -227,6 +233,7 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       name,
       run: place.run,
       resolver: place.resolver,
+      ipv6: place.ipv6,
       ca: place.ca,
     })),
   }

@@ -121,13 +121,14 @@ export function fakeEngine(place: Place): Engine {
         return execIn(ref, instance, argv, within_s, work)
       }),
 
-    leaseOf: (ref, interfaceName) =>
-      call('leaseOf', [ref, interfaceName], { takes_ms: 10 }, (work) => {
+    leaseOf: (ref, interfaceName, family = 4) =>
+      call('leaseOf', [ref, interfaceName, family], { takes_ms: 10 }, (work) => {
         const instance = instanceOf(ref, work)
         const nic = instance.object.nics.find((each) => each.interface === interfaceName)
         if (nic === undefined || nic.network === 'segment' || instance.legsCut) return undefined
         const { dhcp_ms } = site.behaviour(ref.name)
         if (dhcp_ms === 'never' || (site.runningFor_ms(instance) ?? -1) < dhcp_ms) return undefined
+        if (family === 6) return nic.network === 'outside' ? site.advertised(nic.mac) : undefined
         if (ref.area.kind === 'bubble' && nic.network !== 'site-services') return site.leaseInBubble(ref.area, nic)
         return site.lease(nic.network === 'outside' ? 'outside' : 'services', nic.mac)
       }),

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../lib/clock.ts'
+import { formatAddress6, fromMac, prefix6 } from '../../lib/ip6.ts'
 import type { Area, Claimed, InstanceObject, InstanceRef, NetworkObject, Nic, Power } from '../../state/objects.ts'
 import type { ExecResult } from '../contract.ts'
 import { areaLabel } from '../describe.ts'
@@ -159,6 +160,11 @@ export class FakeSite {
       kind === 'outside' ? `198.51.100.${50 + 100 * this.index + host}` : `10.${101 + this.index}.0.${100 + host}`
     this.leases.set(key, address)
     return address
+  }
+
+  /** What a leg makes of the prefix that routers advertise outside (RFC 4291 appendix A). */
+  advertised(mac: string): string {
+    return formatAddress6(fromMac(prefix6(`2001:db8:${this.index === 0 ? 'e' : 'f'}::/64`), mac))
   }
 
   /** What an instance of the bubble gives away by a reservation in its DHCP configuration. */

@@ -152,11 +152,19 @@ export async function put(site: IncusSite, ref: InstanceRef, files: readonly Put
   await Promise.all(files.map((file) => putFile(site, ref, file)))
 }
 
-export async function leaseOf(site: IncusSite, ref: InstanceRef, interfaceName: string): Promise<string | undefined> {
+export async function leaseOf(
+  site: IncusSite,
+  ref: InstanceRef,
+  interfaceName: string,
+  family: 4 | 6 = 4,
+): Promise<string | undefined> {
   await load(site, ref)
   const { value } = await site.client.get<InstanceState>(`${path(ref)}/state`, { project: projectOf(ref.area) })
   const addresses = value.network?.[interfaceName]?.addresses ?? []
-  return addresses.find((each) => each.family === 'inet' && each.scope === 'global')?.address
+  const wanted = family === 4 ? 'inet' : 'inet6'
+  const found = addresses.filter((each) => each.family === wanted && each.scope === 'global')
+  // Of an address that the world can reach and one of the site's own (RFC 4193) the former.
+  return (found.find(({ address }) => !/^f[cd]/i.test(address)) ?? found[0])?.address
 }
 
 type InstanceState = {

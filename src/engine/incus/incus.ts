@@ -35,7 +35,7 @@ export function incusEngine(options: IncusOptions): Engine {
     power: (instance, verb, within_s) => power(site, instance, verb, within_s),
     cutLegs: (instance, cut) => cutLegs(site, instance, cut),
     exec: (instance, argv, within_s) => exec(site, instance, argv, within_s),
-    leaseOf: (instance, interfaceName) => leaseOf(site, instance, interfaceName),
+    leaseOf: (instance, interfaceName, family) => leaseOf(site, instance, interfaceName, family),
     consoleTail: (instance, lines) => consoleTail(site, instance, lines),
     checkpoint: (instances, name, consistency) => checkpoint(site, instances, name, consistency),
     receive: (transfer, progress, signal) => receive(site, transfer, progress, signal),
