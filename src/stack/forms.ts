@@ -1,3 +1,4 @@
+import { CronPattern } from 'croner'
 import { parseDuration_s } from '../lib/duration.ts'
 import type { BalancerCheck, Check, IcmpType, Limit, PortRange, Probe, Redirect } from './stack.ts'
 
@@ -38,6 +39,21 @@ export const duration: Form<number> = {
   parse: (text) => {
     const seconds = parseDuration_s(text)
     return seconds === undefined || seconds < 1 ? undefined : seconds
+  },
+}
+
+/** Minute, hour, day of the month, month, day of the week; in UTC. */
+export const schedule: Form<string> = {
+  noun: 'a schedule of five fields, in UTC',
+  example: '0 3 * * *',
+  pattern: /^\S+( +\S+){4}$/,
+  parse: (text) => {
+    try {
+      new CronPattern(text)
+      return text
+    } catch {
+      return undefined
+    }
   },
 }
 

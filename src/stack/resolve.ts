@@ -66,6 +66,7 @@ export function resolve(view: View): Stack {
       keep:
         typeof file.protect.keep === 'number' ? { last: file.protect.keep, hourly: 0, daily: 0 } : file.protect.keep,
       consistency: file.protect.consistency,
+      drill: file.protect.drill && { every: file.protect.drill.every, within_s: file.protect.drill.within },
       records: file.protect.records && { machine: file.protect.records.in, command: file.protect.records.run },
     },
     checks: file.checks,

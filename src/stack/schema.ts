@@ -124,6 +124,12 @@ export const StackFile = fields({
       .enum(['together', 'each'])
       .default('together')
       .describe('Machines are paused together, or each on its own.'),
+    drill: fields({
+      every: form(forms.schedule).describe('When a controller drills: minute hour day month weekday, in UTC.'),
+      within: duration('How long after that a drill may still begin.').default(7200),
+    })
+      .optional()
+      .describe('Drills by themselves, where a controller runs.'),
     records: fields({
       in: text('an instance', 'db1').describe('A stateful machine.'),
       run: text('a command', 'psql -At -c ...').describe('Prints the reference of every record, one a line.'),

@@ -205,6 +205,8 @@ export type Protect = {
   readonly rpo_s: number
   readonly keep: Keep
   readonly consistency: 'together' | 'each'
+  /** When a controller drills by itself: cron in UTC, and how late a drill may still begin. */
+  readonly drill: { readonly every: string; readonly within_s: number } | undefined
   /** A command in a stateful machine that prints the reference of every record it holds, one a line: measures a loss. */
   readonly records: { readonly machine: string; readonly command: string } | undefined
 }
