@@ -27,6 +27,8 @@ export type Site = {
   readonly services: Readonly<Record<string, string>>
   readonly dns: DnsServer | undefined
   readonly bgp?: SiteBgp | undefined
+  /** Where the controller of the site is, and the certificate it shows, relative to the site file. */
+  readonly controller?: { readonly url: string; readonly certificate: string } | undefined
 }
 
 /** To whom the firewalls of stacks announce prefixes at a site, and which. */
@@ -128,6 +130,12 @@ const SiteSchema = z.strictObject({
   outside: z.strictObject({ bridge: z.string(), ipv6: z.boolean().default(false) }),
   'services-network': z.strictObject({ bridge: z.string() }).optional(),
   services: z.record(z.string(), z.ipv4()).default({}),
+  controller: z
+    .strictObject({
+      url: z.url({ protocol: /^https$/, error: 'needs an address such as https://lifeboat-east.example.com:8480' }),
+      certificate: z.string(),
+    })
+    .optional(),
   dns: z
     .strictObject({
       server: z.ipv4(),
@@ -228,6 +236,7 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       services: site.services,
       dns: site.dns,
       bgp: site.bgp && resolveBgp(site.bgp),
+      ...(site.controller === undefined ? {} : { controller: site.controller }),
     })),
     clients: Object.entries(file.clients).map(([name, place]) => ({
       name,
