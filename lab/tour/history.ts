@@ -13,7 +13,7 @@ const step_ms = 15 * 60_000
 export async function liveADay(controller: Controller, world: FakeWorld, dir: string, end: Date): Promise<void> {
   const clock = world.clock as VirtualClock
   const go = async (request: Request, by = 'controller@east') => {
-    const { ended } = await controller.runner.start(request, by)
+    const { ended } = await controller.runner.start(request, by, true)
     const ran = await ended
     if (ran !== undefined && ran.outcome !== 'done')
       throw new Error(`${request.verb} of the tour ended ${ran.outcome}: ${JSON.stringify(ran.report.failures)}`)
@@ -55,5 +55,7 @@ export async function liveADay(controller: Controller, world: FakeWorld, dir: st
   }
   await clock.sleep(Math.max(0, end.getTime() - 60_000 - clock.now().getTime()))
   for (const name of names) if (name !== 'intranet') await replicate(name)
+  // Why the intranet's cycles fail, so that they go on to fail.
+  world.faults.at({ call: 'receive', object: 'intranet' }, 'fail-before', { times: Number.POSITIVE_INFINITY })
   await clock.sleep(Math.max(0, end.getTime() - clock.now().getTime()))
 }

@@ -7,11 +7,14 @@ import { type Role, roles } from '../../src/api/words.ts'
 import type { VirtualClock } from '../../src/lib/clock.ts'
 import { openApp } from '../../src/server/app.ts'
 import { openAudit } from '../../src/server/audit.ts'
+import { defaults } from '../../src/server/config.ts'
 import { openController } from '../../src/server/controller.ts'
 import { openDatabase } from '../../src/server/database.ts'
 import { serveDocs } from '../../src/server/docs.ts'
 import { allHandlers } from '../../src/server/handlers/all.ts'
 import { auditHandlers } from '../../src/server/handlers/audit.ts'
+import { openPeers } from '../../src/server/peers.ts'
+import { openRounds } from '../../src/server/rounds.ts'
 import { servePage } from '../../src/server/static.ts'
 import { day_ms, liveADay } from './history.ts'
 import { plays } from './play.ts'
@@ -42,13 +45,19 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
   writeStacks(dir)
   const database = openDatabase(':memory:')
   const audit = openAudit(database, lifeboat.clock)
+  const logger = pino({ level: 'warn' })
+  const peers = openPeers('west', world.siteNames, [], undefined, lifeboat.clock)
   const controller = openController({
     lifeboat,
     site: 'west',
     database,
     audit,
     stacks_dir: dir,
-    four_eyes: false,
+    config: defaults,
+    peers,
+    certificates: [],
+    readSecret: () => '',
+    logger,
     stillGood: () => true,
   })
   const over = new AbortController()
@@ -67,12 +76,7 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
       await clock.advance(passed_ms * speed)
     }
   })()
-  const rounds = (async () => {
-    while (!over.signal.aborted) {
-      await sleep(2000 / speed)
-      await controller.lookout.round(over.signal)
-    }
-  })()
+  const rounds = openRounds(controller, logger, { probe: false })
 
   const app = await openApp({
     handlers: {
@@ -81,7 +85,7 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
       me: ({ me }) => me,
       door: () => ({ site: controller.site, version: 'tour', setup: false, tour: true, oidc: false }),
     },
-    logger: pino({ level: 'warn' }),
+    logger,
     tls: undefined,
     // Everybody is admin here, or what the cookie `tour-role` says: to see what others may do.
     identify: (request) => ({ me: { user: 'visitor', role: roleOf(request), by: 'tour' }, who: 'visitor' }),
@@ -106,7 +110,8 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
       for (const stream of controller.streams) stream.destroy()
       await app.close()
       // What still looks at the sites needs their time to pass.
-      await rounds
+      await controller.stop()
+      await rounds.stop()
       await controller.runner.settle(1000)
       stopped.abort()
       await beat

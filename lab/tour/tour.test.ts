@@ -41,7 +41,7 @@ test('a drill is started, followed by its events, and reported', async () => {
   let text = ''
   for await (const chunk of events.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     text += chunk
-    if (/"outcome":"done"/.test(text)) break
+    if (new RegExp(`"operation":"${started.body.operation}"[^}]*"outcome":"done"`).test(text)) break
   }
   expect(text).toMatch(/event: step/)
   const report = routes.operation.answer.parse(await get(`/operations/${started.body.operation}`))

@@ -12,7 +12,12 @@ import { startTour } from './start.ts'
 const { values } = parseArgs({ options: { port: { type: 'string', default: '8480' } } })
 const dir = mkdtempSync(join(tmpdir(), 'lifeboat-tour-'))
 const began = performance.now()
-const tour = await startTour({ dir, port: Number(values.port) })
+const tour = await startTour({ dir, port: Number(values.port) }).catch((error: NodeJS.ErrnoException) => {
+  rmSync(dir, { recursive: true, force: true })
+  if (error.code !== 'EADDRINUSE') throw error
+  console.error(`something listens on port ${values.port} already: npm run tour -- --port ANOTHER`)
+  process.exit(1)
+})
 console.log(`a day of two sites was lived in ${formatDuration(performance.now() - began)}; you are admin of it`)
 console.log(`\n  ${tour.address}\n`)
 console.log('type to play, ctrl-c to end; nothing outside this process is touched:')

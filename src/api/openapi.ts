@@ -3,6 +3,7 @@ import * as access from './access.ts'
 import { codes, ErrorBody, type ErrorCode } from './errors.ts'
 import { StreamEvent } from './events.ts'
 import * as operations from './operations.ts'
+import * as peer from './peer.ts'
 import * as picture from './picture.ts'
 import { type Route, type RouteName, routes } from './routes.ts'
 import * as stacks from './stacks.ts'
@@ -29,7 +30,7 @@ const groups = {
 export function openApi(version: string): OpenApi {
   const answers = z.registry<{ id: string }>()
   const requests = z.registry<{ id: string }>()
-  for (const module of [words, stacks, picture, operations, access, watch]) {
+  for (const module of [words, peer, stacks, picture, operations, access, watch]) {
     for (const [name, value] of Object.entries(module)) if (isSchema(value)) add(answers, value, name)
   }
   add(answers, ErrorBody, 'ErrorBody')

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import * as access from './access.ts'
 import type { ErrorCode } from './errors.ts'
 import * as operations from './operations.ts'
+import { PeerView } from './peer.ts'
 import { Picture } from './picture.ts'
 import * as stacks from './stacks.ts'
 import * as watch from './watch.ts'
@@ -314,6 +315,24 @@ export const routes = {
     group: 'watch',
     about: 'What runs by itself, where and when',
     answer: z.array(watch.Schedule),
+  },
+
+  peer: {
+    method: 'GET',
+    path: '/api/v1/peer',
+    role: 'anyone',
+    group: 'watch',
+    about: 'For the controllers of the other sites, who sign with their certificates',
+    answer: PeerView,
+    may: ['not-signed-in'],
+  },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    role: 'viewer',
+    group: 'watch',
+    about: 'Numbers for Prometheus; it brings a token of a viewer',
+    media: 'text/plain',
   },
 
   users: {

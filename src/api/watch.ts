@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Sight } from './peer.ts'
 import { StackSummary } from './stacks.ts'
 import { SiteName, StackName, Time } from './words.ts'
 
@@ -37,6 +38,7 @@ export const Peer = z.object({
   state: z.enum(['here', 'answers', 'silent', 'none']).describe('`none`: the site file names no controller there.'),
   seen_at: Time.optional(),
   why: z.string().optional(),
+  sees: z.array(Sight).optional().describe('Whether the sites answer it.'),
 })
 
 export const SiteView = z.object({

@@ -3,12 +3,14 @@ import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
 import { Command } from 'commander'
 import { pino } from 'pino'
+import { certificatesOf, peersOf } from '../server/certificates.ts'
 import { type Config, defaults, parseConfig } from '../server/config.ts'
 import { serve } from '../server/serve.ts'
 import { fail } from './common.ts'
 import { exit } from './exit-codes.ts'
 import { openLifeboat } from './open.ts'
 import { close } from './run.ts'
+import { siteFile } from './sites.ts'
 
 type Options = { readonly site?: string; readonly config?: string; readonly listen?: string; readonly data?: string }
 
@@ -46,7 +48,11 @@ export function serveCommand(): Command {
           (config.data === undefined ? undefined : resolve(beside, config.data)) ??
           join(lifeboat.store.dir, 'controller')
         mkdirSync(data, { recursive: true, mode: 0o700 })
-        const { tls } = config
+        const sites_dir = dirname(siteFile(command.optsWithGlobals<{ sites?: string }>().sites))
+        const tls = config.tls && {
+          cert: readFileSync(resolve(beside, config.tls.certificate), 'utf8'),
+          key: readFileSync(resolve(beside, config.tls.key), 'utf8'),
+        }
         const serving = await serve({
           lifeboat: { ...lifeboat, by: `controller@${site}` },
           site,
@@ -54,13 +60,10 @@ export function serveCommand(): Command {
           listen,
           database: join(data, `${site}.sqlite`),
           stacks_dir: config.stacks === undefined ? undefined : resolve(beside, config.stacks),
-          tls:
-            tls === undefined
-              ? undefined
-              : {
-                  cert: readFileSync(resolve(beside, tls.certificate), 'utf8'),
-                  key: readFileSync(resolve(beside, tls.key), 'utf8'),
-                },
+          tls,
+          peers: peersOf(lifeboat.sites, sites_dir),
+          certificates: certificatesOf(lifeboat.sites, sites_dir, tls?.cert),
+          readSecret: (name) => readFileSync(resolve(beside, name), 'utf8').trim(),
           version: versionOf(),
           logger: pino({ level: config.log, base: { site } }),
         })

@@ -29,6 +29,7 @@ const ConfigFile = z.strictObject({
   log: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   'four-eyes': z.boolean().default(false),
   'proof-older-than': duration.default(7 * 24 * 3_600_000),
+  'probe-services': z.boolean().default(false),
   replications: z.int().min(1).max(64).default(4),
   alarms: z
     .strictObject({

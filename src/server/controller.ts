@@ -1,21 +1,31 @@
 import type { PassThrough } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
 import type { Me } from '../api/access.ts'
 import type { OperationRequest, Started } from '../api/operations.ts'
-import type { StackDetail, StackSummary } from '../api/stacks.ts'
-import type { Alarm, Schedule, SiteView } from '../api/watch.ts'
+import type { StackSummary } from '../api/stacks.ts'
+import type { SiteView } from '../api/watch.ts'
 import { type Lifeboat, plan } from '../lifeboat.ts'
+import { type Alarms, openAlarms } from './alarms/alarms.ts'
+import { conditionsOf } from './alarms/conditions.ts'
+import { openNotifier, type ReadSecret } from './alarms/notify.ts'
 import { openApprovals } from './approvals.ts'
 import type { Audit } from './audit.ts'
 import { type Bus, openBus } from './bus.ts'
+import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { type History, openHistory } from './history.ts'
 import { type Lookout, openLookout } from './lookout.ts'
+import { type Metrics, openMetrics } from './metrics.ts'
 import { openOnce } from './once.ts'
+import type { Peers } from './peers.ts'
+import { openPools } from './pools.ts'
+import { probeTcp, type ServiceAt, type SilentService } from './probes.ts'
 import { refused } from './problem.ts'
 import { requestOf } from './request.ts'
 import { openRunner, type Runner } from './runner.ts'
 import { openSamples } from './samples.ts'
+import { openSchedules, type Schedules } from './schedules.ts'
 import { type Seen, summaryOf } from './seen.ts'
 import { siteView } from './site-view.ts'
 
@@ -26,8 +36,11 @@ export type ControllerOptions = {
   readonly database: Database
   readonly audit: Audit
   readonly stacks_dir: string | undefined
-  /** A failover waits for a second person. */
-  readonly four_eyes: boolean
+  readonly config: Config
+  readonly peers: Peers
+  readonly certificates: readonly { readonly what: string; readonly until: Date }[]
+  readonly readSecret: ReadSecret
+  readonly logger: Logger
   /** Whether somebody who listens may still do so. */
   readonly stillGood: (me: Me, request: FastifyRequest) => boolean
 }
@@ -42,8 +55,16 @@ export type Controller = {
   readonly history: History
   readonly runner: Runner
   readonly audit: Audit
-  readonly alarms: { open(): readonly Alarm[]; list(): readonly Alarm[] }
-  readonly schedules: { next(stack: string): StackDetail['next']; list(): readonly Schedule[] }
+  readonly alarms: Alarms
+  /** Looks for what should not be so, and tells it. */
+  judge(): void
+  /** Probes the central services of the site that the controller is at. */
+  probe(): Promise<void>
+  readonly pools: ReturnType<typeof openPools>
+  readonly peers: Peers
+  readonly metrics: Metrics
+  readonly schedules: Schedules
+  stop(): Promise<void>
   readonly streams: Set<PassThrough>
   readonly once: ReturnType<typeof openOnce>
   readonly approvals: ReturnType<typeof openApprovals>
@@ -63,6 +84,17 @@ export function openController(options: ControllerOptions): Controller {
   const bus = openBus()
   const samples = openSamples(database)
   const approvals = openApprovals(database, clock)
+  const pools = openPools(database)
+  const metrics = openMetrics()
+  const { peers } = options
+  const notifier = openNotifier(options.config.alarms, site, options.readSecret, clock, options.logger)
+  const alarms = openAlarms(database, clock, options.config.alarms.repeat, (event) => {
+    bus.send({ type: 'alarm', alarm: event.alarm })
+    notifier.tell(event)
+    const seen = event.alarm.stack === undefined ? undefined : lookout.seen.get(event.alarm.stack)
+    if (seen !== undefined) tell(seen)
+  })
+  let silent: readonly SilentService[] = []
   /** What was sent last of each stack, so that only what a person would see as a change is sent. */
   const sent = new Map<string, string>()
 
@@ -107,7 +139,10 @@ export function openController(options: ControllerOptions): Controller {
     lifeboat,
     bus,
     history: () => history,
-    after: (stack) => void lookout.look(stack).catch(() => {}),
+    after: (stack, ended) => {
+      metrics.ended(ended.verb, ended.outcome, ended.took_ms)
+      lookout.look(stack).catch(() => {})
+    },
   })
 
   const controller: Controller = {
@@ -119,13 +154,76 @@ export function openController(options: ControllerOptions): Controller {
     history,
     runner,
     audit,
-    alarms: { open: () => [], list: () => [] },
-    schedules: { next: () => ({}), list: () => [] },
+    alarms,
+    pools,
+    peers,
+    metrics,
+    schedules: openSchedules({
+      clock,
+      site,
+      logger: options.logger,
+      seen: () => lookout.seen,
+      peers: () => peers.seen,
+      busy: (stack) => [...runner.running.values()].some((each) => each.stack === stack),
+      run: async (request) => {
+        const { operation, ended } = await runner.start(request, `controller@${site}`, request.verb === 'replicate')
+        if (operation !== undefined && request.verb !== 'replicate')
+          audit.add({
+            who: `controller@${site}`,
+            origin: undefined,
+            what: 'operation.start',
+            about: operation,
+            details: {},
+          })
+        return ended
+      },
+      replications: options.config.replications,
+      late: metrics.late,
+    }),
+    judge() {
+      const now = clock.now()
+      for (const { site: name, survey } of lookout.sites.values())
+        if (survey !== undefined) pools.note(name, survey.pool.free_bytes, now)
+      const full = lifeboat.sites.sites.flatMap(({ name }) => {
+        const on = pools.fullOn(name, now)
+        return on === undefined ? [] : [[name, on] as const]
+      })
+      alarms.judge(
+        conditionsOf({
+          now,
+          seen: [...lookout.seen.values()],
+          sites: [...lookout.sites.values()],
+          peers: [...peers.seen.values()],
+          failing: controller.schedules.failing(),
+          proof_older_than_ms: options.config['proof-older-than'],
+          full_on: new Map(full),
+          certificates: options.certificates,
+          silent_services: silent,
+        }),
+      )
+    },
+    async probe() {
+      const addresses = lifeboat.sites.sites.find((each) => each.name === site)?.services ?? {}
+      const wanted = new Map<string, ServiceAt>()
+      for (const seen of lookout.seen.values())
+        for (const { name, port } of seen.services) {
+          const address = addresses[name]
+          if (address !== undefined) wanted.set(`${name} ${port}`, { site, service: name, address, port })
+        }
+      const found = await Promise.all(
+        [...wanted.values()].map(async (each) => ({ ...each, why: await probeTcp(each) })),
+      )
+      silent = found.flatMap(({ service, why }) => (why === undefined ? [] : [{ site, service, why }]))
+    },
+    async stop() {
+      await controller.schedules.stop()
+      notifier.stop()
+    },
     streams: new Set(),
     once: openOnce(database, clock),
     approvals,
     async ask(request, me, who, origin) {
-      if (!options.four_eyes || request.verb !== 'failover') return controller.begin(request, who, origin)
+      if (!options.config['four-eyes'] || request.verb !== 'failover') return controller.begin(request, who, origin)
       const planned = await plan(lifeboat, requestOf(controller, request), clock.now())
       if ('refused' in planned) throw refused(planned.refused)
       const approval = approvals.ask(me.user, request, planned.plan.summary)

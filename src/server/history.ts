@@ -18,6 +18,8 @@ export type History = {
     readonly before?: string | undefined
   }): readonly OperationEntry[]
   report(operation: string): OperationReport | undefined
+  /** Forgets cycles that ended more than a day ago, and their journals: what a good one has to say is in its point. */
+  prune(now: Date): void
   /** What this controller had begun and never saw the end of. */
   interrupted(): readonly OperationEntry[]
 }
@@ -33,6 +35,10 @@ export function openHistory(
   const page = database.prepare(
     'SELECT entry FROM operations WHERE (:stack IS NULL OR stack = :stack) AND operation < :before ORDER BY operation DESC LIMIT :limit',
   )
+  const old = database.prepare(
+    `SELECT operation FROM operations WHERE verb = 'replicate' AND decided_at < ? AND json_extract(entry, '$.outcome') IN ('done', 'undone')`,
+  )
+  const forget = database.prepare('DELETE FROM operations WHERE operation = ?')
   /** Those that need no second look. */
   const ended = new Set(
     (database.prepare('SELECT operation, entry FROM operations').all() as { operation: string; entry: string }[])
@@ -75,6 +81,14 @@ export function openHistory(
       // `~` sorts after whatever an id may hold.
       const rows = page.all({ stack: stack ?? null, before: before ?? '~', limit }) as { entry: string }[]
       return rows.map(({ entry }) => JSON.parse(entry) as OperationEntry)
+    },
+    prune(now) {
+      const day_ago = new Date(now.getTime() - 24 * 3_600_000).toISOString()
+      for (const { operation } of old.all(day_ago) as unknown as readonly { operation: string }[]) {
+        lifeboat.store.remove(operation)
+        ended.delete(operation)
+        forget.run(operation)
+      }
     },
     report: (operation) => (lifeboat.store.list().includes(operation) ? read(operation)?.view : undefined),
   }

@@ -2,31 +2,48 @@ import type { Logger } from 'pino'
 import type { Controller } from './controller.ts'
 
 /** Between two rounds; a round of many stacks takes its own time on top. */
-const pause_ms = 5_000
+const pauses = { look: 5_000, judge: 2_000, peers: 5_000, probe: 30_000, prune: 3_600_000 } as const
 
-/** Looks at everything, again and again, and takes up at the start what an end of this controller has interrupted. */
-export function openRounds(controller: Controller, logger: Logger): { stop(): Promise<void> } {
+/** All that goes on by itself, beside the schedules; at the start it takes up what an end of this controller interrupted. */
+export function openRounds(
+  controller: Controller,
+  logger: Logger,
+  options: { readonly probe: boolean },
+): { stop(): Promise<void> } {
   const over = new AbortController()
   const { clock } = controller.lifeboat
-  const going = (async () => {
-    let first = true
-    while (!over.signal.aborted) {
-      try {
-        await controller.lookout.round(over.signal)
-        if (first) await takeUp(controller, logger)
-        first = false
-      } catch (error) {
-        // One that fails must not be the last.
-        logger.error({ err: error }, 'round')
-      }
-      await clock.sleep(pause_ms, over.signal).catch(() => {})
-    }
-  })()
+  let looked = false
+  const loops = [
+    every(pauses.look, async () => {
+      await controller.lookout.round(over.signal)
+      if (looked) return
+      looked = true
+      await takeUp(controller, logger)
+      // Who does what depends on whether the other controller is there.
+      await controller.peers.ask()
+      controller.schedules.start()
+    }),
+    // Before the first look everything would be silent.
+    every(pauses.judge, async () => {
+      if (looked) controller.judge()
+    }),
+    every(pauses.peers, () => controller.peers.ask()),
+    ...(options.probe ? [every(pauses.probe, () => controller.probe())] : []),
+    every(pauses.prune, async () => controller.history.prune(clock.now())),
+  ]
   return {
     async stop() {
       over.abort(new Error('the controller ends'))
-      await going
+      await Promise.all(loops)
     },
+  }
+
+  async function every(pause_ms: number, work: () => Promise<void>): Promise<void> {
+    while (!over.signal.aborted) {
+      // One that fails must not be the last.
+      await work().catch((error: unknown) => logger.error({ err: error }, 'round'))
+      await clock.sleep(pause_ms, over.signal).catch(() => {})
+    }
   }
 }
 
@@ -35,13 +52,8 @@ async function takeUp({ history, runner, audit, site }: Controller, logger: Logg
   for (const { operation, by } of history.interrupted()) {
     try {
       await runner.resume(operation, by)
-      audit.add({
-        who: `controller@${site}`,
-        origin: undefined,
-        what: 'operation.resume',
-        about: operation,
-        details: {},
-      })
+      const who = `controller@${site}`
+      audit.add({ who, origin: undefined, what: 'operation.resume', about: operation, details: {} })
       logger.info({ operation }, 'goes on after a restart')
     } catch (error) {
       logger.warn({ operation, why: error instanceof Error ? error.message : String(error) }, 'cannot go on')

@@ -1,4 +1,4 @@
-import type { OperationReport, Started } from '../api/operations.ts'
+import type { OperationEntry, OperationReport, Started } from '../api/operations.ts'
 import type { Watcher } from '../execute/execute.ts'
 import { fold, type JournalEvent } from '../execute/journal.ts'
 import { eventsOf, type Lifeboat, plan, type Ran, type Request, resume, run, unwindOperation } from '../lifeboat.ts'
@@ -13,7 +13,8 @@ export type Running = { readonly operation: string; readonly stack: string; read
 /** Starts operations and follows them; every start is by somebody. */
 export type Runner = {
   readonly running: ReadonlyMap<string, Running>
-  start(request: Request, by: string): Promise<Started & { readonly ended: Promise<Ran | undefined> }>
+  /** `quiet`: only its beginning and its end are told; for what runs by itself, all the time. */
+  start(request: Request, by: string, quiet?: boolean): Promise<Started & { readonly ended: Promise<Ran | undefined> }>
   resume(operation: string, by: string): Promise<Started>
   abort(operation: string, by: string): Promise<Started>
   /** Resolves when nothing runs any more, or when the time is over: what runs then is resumed from its journal. */
@@ -25,14 +26,19 @@ type Follow = {
   readonly bus: Bus
   readonly history: () => History
   /** Called when an operation has ended. */
-  readonly after: (stack: string) => void
+  readonly after: (stack: string, ended: OperationEntry) => void
 }
 
 export function openRunner({ lifeboat, bus, history, after }: Follow): Runner {
   const running = new Map<string, Running & { readonly done: Promise<unknown> }>()
 
   /** Runs in the background; resolves as soon as the journal has the plan, so that nothing is lost from then on. */
-  function follow(planned: Plan, known: string | undefined, work: (watch: Watcher) => Promise<Ran>): Promise<Followed> {
+  function follow(
+    planned: Plan,
+    known: string | undefined,
+    work: (watch: Watcher) => Promise<Ran>,
+    quiet = false,
+  ): Promise<Followed> {
     return new Promise((resolve, reject) => {
       let operation: string | undefined
       const begun = new Map<string, number>()
@@ -46,7 +52,7 @@ export function openRunner({ lifeboat, bus, history, after }: Follow): Runner {
         const id = event.type === 'planned' ? event.operation : known
         if (operation === undefined && id !== undefined) began(id)
         if (operation === undefined) return
-        if (event.type === 'progress') return
+        if (quiet || event.type === 'progress') return
         const step = stepOf(event, planned, begun)
         if (step !== undefined) bus.send({ type: 'step', operation, step })
         const line = logLine(event)
@@ -59,19 +65,26 @@ export function openRunner({ lifeboat, bus, history, after }: Follow): Runner {
           if (operation === undefined) return
           const stack = running.get(operation)?.stack
           running.delete(operation)
-          bus.send({ type: 'operation', operation: history().record(operation) })
-          if (stack !== undefined) after(stack)
+          const entry = history().record(operation)
+          bus.send({ type: 'operation', operation: entry })
+          if (stack !== undefined) after(stack, entry)
         })
         .catch(() => {})
     })
   }
 
-  async function begin(request: Request, by: string): Promise<Started & { readonly ended: Promise<Ran | undefined> }> {
+  async function begin(
+    request: Request,
+    by: string,
+    quiet = false,
+  ): Promise<Started & { readonly ended: Promise<Ran | undefined> }> {
     const as = { ...lifeboat, by }
     const planned = await plan(as, request, lifeboat.clock.now())
     if ('refused' in planned) throw refused(planned.refused)
     if (planned.plan.steps.length === 0) return { summary: planned.plan.summary, ended: Promise.resolve(undefined) }
-    const followed = await follow(planned.plan, undefined, (watch) => run(as, planned.plan, watch)).catch(asConflict)
+    const followed = await follow(planned.plan, undefined, (watch) => run(as, planned.plan, watch), quiet).catch(
+      asConflict,
+    )
     const ended = followed.ended.then(async (ran) => {
       // The way home is several operations; each is planned from what the one before has left.
       if (request.verb === 'failback' && ran.outcome === 'done' && ran.report.verb !== 'failback') {

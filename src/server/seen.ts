@@ -14,7 +14,9 @@ export type Seen = {
   readonly newest_point_at: string | undefined
   readonly rpo_ms: number | undefined
   readonly protected: boolean
-  readonly drill_every: string | undefined
+  readonly drill: { readonly every: string; readonly within_ms: number } | undefined
+  /** Central services that are reached by TCP; of others nothing is seen from here. */
+  readonly services: readonly { readonly name: string; readonly port: number }[]
   readonly proof: Proof | undefined
   readonly proof_state: StackSummary['proof']['state']
   readonly two_active: boolean
@@ -39,7 +41,13 @@ export function seenOf(situation: Situation): Seen {
     newest_point_at: claim?.points[0]?.taken_at,
     rpo_ms: status.rpo_ms,
     protected: situation.stack.protect !== undefined,
-    drill_every: undefined,
+    drill:
+      situation.stack.protect?.drill === undefined
+        ? undefined
+        : { every: situation.stack.protect.drill.every, within_ms: situation.stack.protect.drill.within_s * 1000 },
+    services: situation.stack.services
+      .filter((each) => each.protocol === 'tcp')
+      .map(({ name, port }) => ({ name, port })),
     proof: claim?.proof,
     proof_state: proofState(status.proof, standby !== undefined, claim?.proof),
     two_active: actives.length > 1,

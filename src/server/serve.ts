@@ -15,6 +15,7 @@ import { accessHandlers } from './handlers/access.ts'
 import { allHandlers } from './handlers/all.ts'
 import { auditHandlers } from './handlers/audit.ts'
 import { oidcHandlers } from './handlers/oidc.ts'
+import { openPeers, type PeerAddress } from './peers.ts'
 import { openRounds } from './rounds.ts'
 import { servePage } from './static.ts'
 
@@ -29,6 +30,11 @@ export type ServeOptions = {
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   readonly version: string
   readonly logger: Logger
+  readonly peers: readonly PeerAddress[]
+  /** What will expire, and when. */
+  readonly certificates: readonly { readonly what: string; readonly until: Date }[]
+  /** Reads a secret that the controller file names. */
+  readonly readSecret: (file: string) => string
 }
 
 /** What the handlers of accounts need beside the controller. */
@@ -57,13 +63,19 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   const database = openDatabase(options.database)
   const audit = openAudit(database, lifeboat.clock)
   const access = openAccess(database, lifeboat.clock, audit, tls !== undefined)
+  const names = lifeboat.sites.sites.map((each) => each.name)
+  const peers = openPeers(site, names, options.peers, tls?.key, lifeboat.clock)
   const controller = openController({
     lifeboat,
     site,
     database,
     audit,
     stacks_dir: options.stacks_dir,
-    four_eyes: options.config['four-eyes'],
+    config: options.config,
+    peers,
+    certificates: options.certificates,
+    readSecret: options.readSecret,
+    logger,
     stillGood: (me, request) => me.by === 'tour' || stillGood(access, request),
   })
   const served: Served = { access, audit, site, version: options.version, oidc: false }
@@ -76,7 +88,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
   serveDocs(app, openApi(options.version))
   await servePage(app, join(import.meta.dirname, '../../web/dist'))
   const address = await app.listen(listen)
-  const rounds = openRounds(controller, logger)
+  const rounds = openRounds(controller, logger, { probe: options.config['probe-services'] })
   const token = access.setupLink()
   logger.info({ site, address }, 'listening')
   return {
@@ -85,7 +97,9 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     app,
     controller,
     async close(grace_ms) {
+      await controller.stop()
       await rounds.stop()
+      await peers.close()
       for (const stream of controller.streams) stream.destroy()
       await app.close()
       await controller.runner.settle(grace_ms)

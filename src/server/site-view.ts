@@ -2,7 +2,7 @@ import type { SiteView } from '../api/watch.ts'
 import type { Controller } from './controller.ts'
 
 /** A site as this controller sees it. */
-export function siteView({ lifeboat, site: here, lookout }: Controller, name: string): SiteView {
+export function siteView({ lifeboat, lookout, peers, pools }: Controller, name: string): SiteView {
   const seen = lookout.sites.get(name)
   const roles = [...lookout.seen.values()].map(({ status }) => status.sites.find((each) => each.site === name)?.role)
   const count = (role: string) => roles.filter((each) => each === role).length
@@ -13,10 +13,13 @@ export function siteView({ lifeboat, site: here, lookout }: Controller, name: st
     silence: seen === undefined ? 'not looked at yet' : seen.silence,
     at: seen?.at ?? lifeboat.clock.now().toISOString(),
     clock_ahead_ms: seen?.survey?.clock_ahead_ms,
-    pool: seen?.survey === undefined ? undefined : { ...seen.survey.pool },
+    pool:
+      seen?.survey === undefined
+        ? undefined
+        : { ...seen.survey.pool, full_on: pools.fullOn(name, lifeboat.clock.now())?.toISOString() },
     images: seen?.survey === undefined ? undefined : Object.keys(seen.survey.images).length,
     stacks: { active: count('active'), standby: count('standby'), stale: count('stale') },
     services: Object.entries(site?.services ?? {}).map(([service, address]) => ({ name: service, address })),
-    controller: { site: name, state: name === here ? 'here' : 'none' },
+    controller: peers.seen.get(name) ?? { site: name, state: 'none' },
   }
 }

@@ -49,6 +49,9 @@ export async function stage(options: Partial<ServeOptions> & { readonly on?: Rig
     stacks_dir: undefined,
     tls: undefined,
     version: 'test',
+    peers: [],
+    certificates: [],
+    readSecret: () => 'a secret',
     logger: pino({ level: 'info' }, { write: (line) => void lines.push(line) }),
     ...options,
   })
@@ -107,7 +110,7 @@ export class Caller {
   }
 
   async send(method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-    const answer = await fetch(path.startsWith('/api') ? this.address + path : `${this.address}/api/v1${path}`, {
+    const answer = await fetch(/^\/(api|metrics)/.test(path) ? this.address + path : `${this.address}/api/v1${path}`, {
       method,
       redirect: 'manual',
       headers: {

@@ -1,16 +1,31 @@
 import { PassThrough } from 'node:stream'
 import type { Sent } from '../bus.ts'
 import type { Controller } from '../controller.ts'
+import { peerHeader } from '../peers.ts'
 import type { Handlers } from '../route.ts'
 
 const beat_ms = 15_000
 /** A reader that takes so little is dropped: it comes back with the last id it saw. */
 const most_waiting_bytes = 4_000_000
 
-export function watchHandlers(controller: Controller): Pick<Handlers, 'events' | 'alarms' | 'schedules'> {
+export function watchHandlers(
+  controller: Controller,
+): Pick<Handlers, 'events' | 'alarms' | 'schedules' | 'peer' | 'metrics'> {
   return {
     alarms: () => controller.alarms.list(),
     schedules: () => controller.schedules.list(),
+    peer: ({ request }) => {
+      controller.peers.of(request.headers[peerHeader])
+      return {
+        site: controller.site,
+        at: controller.lifeboat.clock.now().toISOString(),
+        sees: controller.sites().map(({ site, answers, silence }) => ({ site, answers, silence })),
+      }
+    },
+    metrics: async ({ reply }) => {
+      const text = await controller.metrics.text(controller)
+      return reply.type('text/plain; version=0.0.4; charset=utf-8').send(text)
+    },
     events: ({ request, reply, me }) => {
       const stream = new PassThrough()
       const write = ({ id, event }: Sent) => {

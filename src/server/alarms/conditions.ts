@@ -1,0 +1,234 @@
+import type { z } from 'zod'
+import type { Alarm, Peer } from '../../api/watch.ts'
+import { formatBytes, formatDuration } from '../../lib/duration.ts'
+import type { Task } from '../due.ts'
+import type { SiteSeen } from '../lookout.ts'
+import { protectionOf, type Seen } from '../seen.ts'
+
+/** What is so now and should not be. Pure: the same facts give the same conditions. */
+export type Condition = Pick<Alarm, 'kind' | 'severity' | 'stack' | 'site' | 'what' | 'means' | 'todo'> & {
+  /** How long it has to last before it is an alarm. */
+  readonly hold_ms?: number
+}
+
+export type Facts = {
+  readonly now: Date
+  readonly seen: readonly Seen[]
+  readonly sites: readonly SiteSeen[]
+  readonly peers: readonly z.infer<typeof Peer>[]
+  readonly failing: readonly Task[]
+  readonly proof_older_than_ms: number
+  readonly full_on: ReadonlyMap<string, Date>
+  readonly certificates: readonly { readonly what: string; readonly until: Date }[]
+  readonly silent_services: readonly { readonly site: string; readonly service: string; readonly why: string }[]
+}
+
+const day_ms = 24 * 3_600_000
+
+export function conditionsOf(facts: Facts): readonly Condition[] {
+  return [
+    ...facts.seen.flatMap((seen) => ofStack(seen, facts)),
+    ...facts.sites.flatMap((site) => ofSite(site, facts)),
+    ...facts.peers.flatMap(ofPeer),
+    ...facts.failing.map(ofTask),
+    ...facts.certificates.flatMap((each) => ofCertificate(each, facts.now)),
+    ...facts.silent_services.map(ofService),
+  ]
+}
+
+function ofStack(seen: Seen, { now, proof_older_than_ms }: Facts): readonly Condition[] {
+  const { stack, rpo_ms, standby } = seen
+  const found: Condition[] = []
+  if (seen.two_active)
+    found.push({
+      kind: 'two-active',
+      severity: 'critical',
+      stack,
+      what: `${stack} runs as active at ${seen.status.sites
+        .filter((site) => site.role === 'active')
+        .map((site) => site.site)
+        .join(' and ')}`,
+      means: 'the one with the lower epoch has lost its role; what is written there will be set aside',
+      todo: `lifeboat guard ${stack}; under one epoch: a person decides which one stays`,
+    })
+  if (protectionOf(seen, now) === 'missed' && rpo_ms !== undefined) {
+    const age_ms = seen.newest_point_at === undefined ? undefined : now.getTime() - Date.parse(seen.newest_point_at)
+    const age =
+      age_ms === undefined ? 'there is no complete point' : `the newest complete point is ${formatDuration(age_ms)} old`
+    found.push({
+      kind: 'rpo-missed',
+      severity: age_ms === undefined || age_ms > 3 * rpo_ms ? 'critical' : 'warning',
+      stack,
+      what: `${age}; the target is ${formatDuration(rpo_ms)}`,
+      means: 'a failover now would lose more than was agreed',
+      todo: `lifeboat replicate ${stack} says what stands in the way`,
+      hold_ms: 5000,
+    })
+  }
+  const not_ready = seen.status.sites.flatMap((site) => site.not_ready.map((why) => ({ site: site.site, why })))
+  // Without a point there is another alarm already.
+  const lacking = not_ready.filter(({ why }) => why !== 'no complete point')
+  if (lacking[0] !== undefined)
+    found.push({
+      kind: 'standby-not-ready',
+      severity: 'critical',
+      stack,
+      site: lacking[0].site,
+      what: lacking.map(({ why }) => why).join('; '),
+      means: `a launch of ${stack} at ${lacking[0].site} would fail`,
+      todo: `mend it, then lifeboat replicate ${stack}; lifeboat drill ${stack} shows that it works`,
+      hold_ms: 30_000,
+    })
+  if (standby !== undefined && seen.newest_point_at !== undefined)
+    found.push(...ofProof(seen, now, proof_older_than_ms))
+  return found
+}
+
+function ofProof(seen: Seen, now: Date, older_than_ms: number): readonly Condition[] {
+  const { stack, proof_state, proof, status } = seen
+  const todo = `lifeboat drill ${stack}`
+  switch (proof_state) {
+    case 'failed':
+      return [
+        {
+          kind: 'proof-broken',
+          severity: 'critical',
+          stack,
+          what: status.proof,
+          means: 'a failover may not work',
+          todo: `lifeboat report of the drill says why; then ${todo}`,
+        },
+      ]
+    case 'changed':
+      return [
+        {
+          kind: 'proof-broken',
+          severity: 'warning',
+          stack,
+          what: status.proof,
+          means: 'what would be launched is not what was drilled',
+          todo,
+        },
+      ]
+    case 'never':
+      return [
+        {
+          kind: 'proof-old',
+          severity: 'warning',
+          stack,
+          what: status.proof,
+          means: 'nobody has seen that it would come up',
+          todo,
+        },
+      ]
+    case 'proven': {
+      const age_ms = now.getTime() - Date.parse(proof?.ended_at ?? '')
+      if (!(age_ms > older_than_ms)) return []
+      return [
+        {
+          kind: 'proof-old',
+          severity: 'warning',
+          stack,
+          what: `the last drill was ${formatDuration(age_ms)} ago`,
+          means: 'much may have changed that a digest does not show',
+          todo,
+        },
+      ]
+    }
+    case 'unknown':
+      return []
+  }
+}
+
+function ofSite({ site, survey, silence }: SiteSeen, { full_on, now }: Facts): readonly Condition[] {
+  if (survey === undefined)
+    return [
+      {
+        kind: 'site-silent',
+        severity: 'critical',
+        site,
+        what: `${site} does not answer: ${silence ?? 'no reason known'}`,
+        means: 'that does not mean that it is down; nothing is replicated meanwhile',
+        todo: 'look at it; where it is down for certain, a person decides on lifeboat failover',
+        hold_ms: 20_000,
+      },
+    ]
+  const found: Condition[] = []
+  const { pool } = survey
+  const full = full_on.get(site)
+  const share = pool.free_bytes / pool.total_bytes
+  if (share < 0.1 || (full !== undefined && full.getTime() - now.getTime() < 7 * day_ms))
+    found.push({
+      kind: 'pool-filling',
+      severity: share < 0.05 ? 'critical' : 'warning',
+      site,
+      what: `pool ${pool.name} has ${formatBytes(pool.free_bytes)} of ${formatBytes(pool.total_bytes)} left${full === undefined ? '' : `; as in the last day it will be full on ${full.toISOString().slice(0, 10)}`}`,
+      means: 'a full pool ends cycles without a point, and launches',
+      todo: 'keep fewer points (protect.keep), or make it larger',
+    })
+  const apart_ms = Math.abs(survey.clock_ahead_ms)
+  // What an answer tells is right to about a second.
+  if (apart_ms > 5000)
+    found.push({
+      kind: 'clock-apart',
+      severity: apart_ms > 60_000 ? 'critical' : 'warning',
+      site,
+      what: `the clock of ${site} is ${formatDuration(apart_ms)} ${survey.clock_ahead_ms > 0 ? 'ahead' : 'behind'}`,
+      means: 'ages of points are told by clocks; DNS updates fail beyond 300 s',
+      todo: 'set it: look at its time service',
+      hold_ms: 30_000,
+    })
+  return found
+}
+
+function ofPeer(peer: z.infer<typeof Peer>): readonly Condition[] {
+  if (peer.state !== 'silent') return []
+  return [
+    {
+      kind: 'controller-silent',
+      severity: 'warning',
+      site: peer.site,
+      what: `the controller of ${peer.site} does not answer: ${peer.why ?? 'no reason known'}`,
+      means: 'this one does its work meanwhile',
+      todo: `look at it: systemctl status lifeboat-controller at ${peer.site}`,
+      hold_ms: 60_000,
+    },
+  ]
+}
+
+function ofTask(task: Task): Condition {
+  return {
+    kind: 'schedule-failing',
+    severity: 'warning',
+    stack: task.stack,
+    what: `${task.task} failed ${task.failures} times in a row: ${task.last ?? 'no reason known'}`,
+    means: 'it is tried again, later each time, a minute apart at most',
+    todo: `lifeboat plan ${task.task} ${task.stack}`,
+  }
+}
+
+function ofCertificate({ what, until }: Facts['certificates'][number], now: Date): readonly Condition[] {
+  const left_ms = until.getTime() - now.getTime()
+  if (left_ms > 30 * day_ms) return []
+  return [
+    {
+      kind: 'certificate-expiring',
+      severity: left_ms < 7 * day_ms ? 'critical' : 'warning',
+      what: `${what} ${left_ms < 0 ? 'has expired' : `expires in ${formatDuration(left_ms)}`} (${until.toISOString().slice(0, 10)})`,
+      means: 'connections that use it will be refused',
+      todo: 'put a new one in its place and start the controller again',
+    },
+  ]
+}
+
+function ofService({ site, service, why }: Facts['silent_services'][number]): Condition {
+  return {
+    kind: 'service-silent',
+    severity: 'warning',
+    site,
+    what: `${service} does not answer at ${site}: ${why}`,
+    means: 'a stack that needs it would come up there without it',
+    todo: 'look at the service, and at its address in the site file',
+    hold_ms: 60_000,
+  }
+}
