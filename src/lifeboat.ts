@@ -9,6 +9,7 @@ import type { Engine } from './engine/contract.ts'
 import { EngineError } from './engine/error.ts'
 import { abort, execute, pastNoReturn, type Watcher } from './execute/execute.ts'
 import { fold, type JournalEvent, type Outcome } from './execute/journal.ts'
+import { reach } from './execute/reach.ts'
 import type { Outside, World } from './execute/world.ts'
 import type { Clock } from './lib/clock.ts'
 import { overlaps, prefix } from './lib/ip.ts'
@@ -31,7 +32,9 @@ import {
   type SiteView,
   type Situation,
   unseen,
+  type Watched,
 } from './operations/situation.ts'
+import { isUp, watchOf } from './operations/watch.ts'
 import type { Finding, Plan, Planned, SecretsFrom, Step } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
 import { pastOf } from './report/past.ts'
@@ -210,7 +213,10 @@ export async function status(
   now: Date,
 ): Promise<Status | { readonly refused: readonly Finding[] }> {
   const situation = await lookByName(lifeboat, stack, 'active', now)
-  return 'refused' in situation ? situation : statusOf(situation)
+  if ('refused' in situation) return situation
+  const watched = await Promise.all(situation.sites.map((view) => watchedAt(lifeboat, situation, view)))
+  const sites = situation.sites.map((view, index) => ({ ...view, watched: watched[index] }))
+  return statusOf({ ...situation, sites })
 }
 
 /** All that is seen of a stack that was deployed once. */
@@ -611,12 +617,34 @@ async function ask(
 
 /** Where there is time before anything is changed: DNS, what the sites could still give, and what is recorded here. */
 async function lookCloser(lifeboat: Lifeboat, situation: Situation): Promise<Situation> {
-  const [asked, capacities] = await Promise.all([
+  const [asked, watched, capacities] = await Promise.all([
     withDns(lifeboat, situation, dns_within_s),
+    Promise.all(situation.sites.map((view) => watchedAt(lifeboat, situation, view))),
     Promise.all(situation.sites.map((view) => capacityOf(lifeboat, situation, view))),
   ])
-  const sites = asked.sites.map((view, index) => ({ ...view, capacity: capacities[index] }))
+  const sites = asked.sites.map((view, index) => ({ ...view, capacity: capacities[index], watched: watched[index] }))
   return { ...asked, sites, past: past(lifeboat, situation.stack.name) }
+}
+
+/** Asks the watch of a standby, where one runs. */
+async function watchedAt(lifeboat: Lifeboat, situation: Situation, view: SiteView): Promise<Watched | undefined> {
+  const wanted = view.answer?.observed.claim?.claim.role === 'standby' ? watchOf(situation, view) : undefined
+  if (wanted === undefined || !isUp(view)) return undefined
+  const engine = engineOf(lifeboat, view.site.name)
+  const instance = { area: wanted.object.area, name: wanted.object.name }
+  const lease = (leg: 'outside' | 'services') =>
+    wanted.watch.legs.some((each) => each.interface === leg) ? engine.leaseOf(instance, leg) : undefined
+  try {
+    const [{ silent, words }, outside, services] = await Promise.all([
+      reach(engine, { instance, services: wanted.watch.services, within_s: 1 }),
+      lease('outside'),
+      lease('services'),
+    ])
+    return { silent, words, leases: { outside, services } }
+  } catch (error) {
+    if (error instanceof EngineError) return undefined
+    throw error
+  }
 }
 
 async function capacityOf(lifeboat: Lifeboat, { stack }: Situation, view: SiteView): Promise<Capacity | undefined> {

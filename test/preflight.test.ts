@@ -2,15 +2,17 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Lifeboat, plan, type Request, run } from '../src/lifeboat.ts'
+import { type Lifeboat, plan, type Request, run, status } from '../src/lifeboat.ts'
 import { wayOf } from '../src/operations/estimate.ts'
 import type { DnsSight } from '../src/operations/situation.ts'
 import { planText } from '../src/report/text.ts'
 import type { Point } from '../src/state/objects.ts'
+import { goodBubble } from './every-step/drill-guests.ts'
 import { type Rig, stackFile } from './every-step/rig.ts'
 import { after } from './every-step/scenes.ts'
 
 /** What an operation finds before it changes anything. */
+const watch = { area: { kind: 'watch', stack: 'shop' } as const, name: 'watch' }
 const deploy: Request = { verb: 'deploy', file: stackFile, site: 'east', remove: [] }
 const replicate: Request = { verb: 'replicate', stack: 'shop' }
 const move: Request = { verb: 'move', stack: 'shop', to: 'west' }
@@ -22,6 +24,7 @@ test.each([
   ['silent', 'ns did not take the update within 3 s: no answer'],
 ] as const)('a DNS server that says "%s" stops a move, and is a warning of deploy and failover', async (says, what) => {
   const on = await after(deploy, replicate)
+  const from = on.world.calls.length
   const told = `DNS at west, ${says.replace('-', ' ')}: ${what}`
   const moved = await planned(on, move, { says, what })
   expect('refused' in moved && moved.refused.map((each) => each.what)).toEqual([told])
@@ -33,8 +36,8 @@ test.each([
       expect.objectContaining({ level: 'warning', what: told.replace('west', site) }),
     )
   }
-  const calls = new Set(on.world.calls.slice(-12).map((each) => each.call))
-  expect(calls).toEqual(new Set(['observe', 'survey', 'capacity']))
+  const looks = ['observe', 'survey', 'capacity', 'leaseOf', 'exec']
+  expect(on.world.calls.slice(from).filter((each) => !looks.includes(each.call))).toEqual([])
 })
 
 test('a DNS server that would take the update is no finding', async () => {
@@ -54,8 +57,9 @@ test('what could stop a move is listed with what was seen of it, and what nobody
     /pool default at west +19 GB free; the last point took 400 MB/,
     /memory at west +6\.0 GB of 8\.0 GB free; the stack takes [\d.]+ MB at east/,
     /processors at west +4, 0\.5 busy over the last minute; east has 4/,
-    /outside network at west +bridge outside is there; DHCP: no evidence, fw never had a lease there/,
-    /services at west +ldap 10\.102\.0\.10.*; whether they answer: no evidence/,
+    /outside network at west +bridge outside is there; DHCP: the watch there holds 198\.51\.100\.\d+/,
+    /services network at west +bridge services is there; DHCP: the watch there holds 10\.102\.0\.\d+/,
+    /services at west +ldap \(10\.102\.0\.10 tcp\/389\) answers; billing \(.*\) answers; seen from the watch at west, 10\./,
     /DNS shop\.example\.com +192\.0\.2\.54 takes updates with key lifeboat/,
     /way from east +no evidence: no increment was ever sent/,
     /stop +- {2}no evidence: no move of this stack is recorded here/,
@@ -64,6 +68,65 @@ test('what could stop a move is listed with what was seen of it, and what nobody
   ])
     expect(text).toMatch(line)
   expect(text).toMatch(/estimated outage: no evidence\n/)
+})
+
+test('without a watch at the standby nobody can tell of leases and services there', async () => {
+  const on = await after(deploy, replicate)
+  on.world.site('west').get(watch).power = 'stopped'
+  const text = await moveText(on)
+  expect(text).toMatch(
+    /outside network at west +bridge outside is there; DHCP: no evidence, fw never had a lease there/,
+  )
+  expect(text).toMatch(/services at west +ldap 10\.102\.0\.10.*; whether they answer: no evidence, no watch runs there/)
+})
+
+test('a service that does not answer at the standby is a finding of replicate, drill, move and status, long before', async () => {
+  const on = await after(deploy, replicate)
+  on.world.site('west').onExec(goodBubble)
+  on.world.site('west').onExec(({ ref, argv }) =>
+    ref.area.kind === 'watch' && argv[0]?.endsWith('lifeboat-ready') === true
+      ? {
+          exit: 1,
+          stdout: 'tcp://10.102.0.10:389 ready after 3 ms\ntcp://10.102.0.20:5432 not ready: no connection\n',
+          stderr: '',
+        }
+      : undefined,
+  )
+  const words =
+    /ldap \(10\.102\.0\.10 tcp\/389\) answers; billing \(10\.102\.0\.20 tcp\/5432\) does not answer: no connection; seen from the watch at west, 10\./
+  for (const request of [
+    replicate,
+    { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false } as Request,
+  ]) {
+    const report = await done(on, request)
+    expect(report.failures).toMatchObject([
+      { step: 'services at west', what: expect.stringMatching(words), optional: true },
+    ])
+  }
+  expect(await moveText(on)).toMatch(new RegExp(`warning: services at west: ${words.source}`))
+  const seen = await status(on.controller(), 'shop', on.world.clock.now())
+  if ('refused' in seen) throw new Error('refused')
+  expect(seen.sites.find((each) => each.site === 'west')?.not_ready.join()).toMatch(words)
+})
+
+test('the watch is made anew where a service has moved, and is gone from a site that is active', async () => {
+  const on = await after(deploy, replicate)
+  const before = on.world.site('west').get(watch).object.digest
+  await done(on, replicate)
+  expect(on.world.site('west').get(watch).object.digest).toBe(before)
+  const controller = on.controller()
+  const sites = controller.sites.sites.map((site) => ({ ...site, services: { ...site.services, ldap: '10.102.0.77' } }))
+  const changed = { ...controller, sites: { ...controller.sites, sites } }
+  const planned = await plan(changed, replicate, on.world.clock.now())
+  if ('refused' in planned) throw new Error('refused')
+  expect((await run(changed, planned.plan, () => {})).report.failures).toEqual([])
+  expect(on.world.site('west').get(watch).object.digest).not.toBe(before)
+  expect(on.world.site('west').read(watch, '/etc/nftables.conf')).toContain('ip daddr 10.102.0.77 tcp dport 389')
+  await done(on, replicate)
+  await done(on, move)
+  await done(on, replicate)
+  expect(on.world.site('west').area(watch.area)).toBeUndefined()
+  expect(on.world.site('east').get(watch).power).toBe('running')
 })
 
 test('the estimate of a move is near the outage that it then has, once there and home again', async () => {

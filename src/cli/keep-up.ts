@@ -84,8 +84,8 @@ export async function keepUp(
         incremental,
         failed: failed.map((each) => `${each.step}: ${each.what}`),
       })
-      // What a good cycle has to say is in its point. A day of them would fill the disk of the machine that keeps journals.
-      if (failed.length === 0) journals.push(ran.operation)
+      // What a cycle that made a point has to say is in that point. A day of them would fill the disk of the machine that keeps journals.
+      journals.push(ran.operation)
       for (const old of journals.splice(0, Math.max(0, journals.length - remembered))) lifeboat.store.remove(old)
     }
   }

@@ -8,6 +8,7 @@ import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
 import { performDrill } from './drill.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
+import { reach } from './reach.ts'
 import type { Ipv6Record, World } from './world.ts'
 
 export type Performing = {
@@ -110,6 +111,11 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'remove-area':
       await engine.removeArea(action.area)
       return {}
+    case 'reach': {
+      const { silent, words } = await reach(engine, action)
+      if (silent.length > 0) throw new Unmet(words)
+      return { seen: words }
+    }
     case 'lease':
       return lease(action, context)
     case 'dns': {

@@ -17,6 +17,7 @@ import { ageWords, originsOf, pointOf } from './origins.ts'
 import { planPromote } from './promote.ts'
 import { activeView, type SiteView, type Situation } from './situation.ts'
 import { isError, lacks } from './survey.ts'
+import { reachSteps } from './watch.ts'
 
 export type DrillRequest = {
   /** A point of the standby; undefined: the newest complete one. */
@@ -106,7 +107,8 @@ function planOf(drill: Drill, make: Parameters<typeof launch>[0]['make']): Plan 
     not_tested,
     kept: drill.keep,
   }
-  const built = withoutMissing([begin, ...earlier, ...brought, ...around, ...trust, ...seen])
+  const asked = reachSteps(situation, view)
+  const built = withoutMissing([begin, ...earlier, ...brought, ...around, ...trust, ...seen, ...asked])
   const prove = step(
     'verify',
     site,

@@ -4,6 +4,9 @@ export const stackArea = (stack: string): Area => ({ kind: 'stack', stack })
 export const replicaArea = (stack: string): Area => ({ kind: 'replica', stack })
 export const keepArea = (stack: string): Area => ({ kind: 'keep', stack })
 
+export const watchArea = (stack: string): Area => ({ kind: 'watch', stack })
+export const isWatch = (area: Area): boolean => area.kind === 'watch'
+
 /** `p20261122-181207-123`: sorts by time, and is a valid part of an instance name. */
 export function pointName(at: Date): string {
   const [day, time] = at.toISOString().split('T') as [string, string]

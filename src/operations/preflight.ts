@@ -28,13 +28,16 @@ export function looked(situation: Situation, source: SiteView, target: SiteView)
   if (capacity === undefined) rows.splice(2, 2)
   for (const { appliance, leg } of outsideLegs(target)) {
     const bridge = leg === 'outside' ? site.outside_bridge : (site.services_bridge ?? '')
+    const watched = leg === 'outside' || leg === 'services' ? target.watched?.leases[leg] : undefined
     const lease = situation.past?.leases.find((each) => each.site === at && each.appliance === appliance)
     rows.push({
       what: `${leg} network at ${at}`,
       seen: `bridge ${bridge} is there; DHCP: ${
-        lease === undefined
-          ? `no evidence, ${appliance} never had a lease there`
-          : `gave ${appliance} ${lease.address} ${formatDuration(situation.now.getTime() - Date.parse(lease.at))} ago`
+        watched !== undefined
+          ? `the watch there holds ${watched}`
+          : lease === undefined
+            ? `no evidence, ${appliance} never had a lease there`
+            : `gave ${appliance} ${lease.address} ${formatDuration(situation.now.getTime() - Date.parse(lease.at))} ago`
       }`,
     })
   }
@@ -42,7 +45,9 @@ export function looked(situation: Situation, source: SiteView, target: SiteView)
   if (reached.length > 0)
     rows.push({
       what: `services at ${at}`,
-      seen: `${reached.map((name) => `${name} ${site.services[name] ?? '(no address)'}`).join(', ')}; whether they answer: no evidence`,
+      seen:
+        target.watched?.words ??
+        `${reached.map((name) => `${name} ${site.services[name] ?? '(no address)'}`).join(', ')}; whether they answer: no evidence, no watch runs there (replicate starts it)`,
     })
   for (const sight of target.dns ?? [])
     rows.push({

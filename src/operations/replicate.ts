@@ -12,6 +12,7 @@ import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { activeNearlyFull, isError, lacks } from './survey.ts'
+import { watchSteps, watchTouches, withoutWatch } from './watch.ts'
 
 /** Without a byte of progress for so long a transfer is given up; a link that is down shows no error by itself. */
 const stall_s = 15
@@ -30,10 +31,12 @@ export function planReplicate(situation: Situation): Planned {
   const room = makeRoom(situation, active, standby)
   const steps = withoutMissing([
     ...roles(situation, active, standby),
+    ...watchSteps(situation, standby),
     ...prepare(situation, active, standby),
     ...room,
     ...cycle(situation, active, standby, point, ids([...roles(situation, active, standby), ...room])),
     ...prune(situation, active, standby, point.name).filter((each) => !ids(room).includes(each.id)),
+    ...withoutWatch(active),
     ...expire(situation, active, standby, point.name, keepOf(situation)),
   ])
   return {
@@ -43,7 +46,7 @@ export function planReplicate(situation: Situation): Planned {
       made_at: situation.now.toISOString(),
       summary: `point ${point.name} of ${point.machines.join(' ') || 'no stateful machine'} from ${active.site.name} to ${standby.site.name}`,
       steps,
-      touches: [],
+      touches: watchTouches(situation, standby),
       not_tested: ['whether the stack comes up from this point: a drill shows that'],
       point: undefined,
       // The data is worth having also where a launch would still fail; what is missing is told with every cycle.

@@ -45,10 +45,20 @@ export type SiteView = {
   readonly silence: string | undefined
   /** It answers, and does not let this client in: it is there, and nothing more is known of it. */
   readonly closed?: boolean | undefined
+  /** What the watch at the site saw a moment ago; undefined: there is none, or nobody asked. */
+  readonly watched?: Watched | undefined
   /** What the site could still give; undefined: nobody asked. */
   readonly capacity?: Capacity | undefined
   /** What the site's DNS server said to updates of the stack's names that change nothing; undefined: nobody asked. */
   readonly dns?: readonly DnsSight[] | undefined
+}
+
+export type Watched = {
+  /** Services over TCP that do not answer there. */
+  readonly silent: readonly string[]
+  readonly words: string
+  /** By network: the address that DHCP gave to the watch. */
+  readonly leases: Readonly<Record<'outside' | 'services', string | undefined>>
 }
 
 /** `refused`: the key is known and may not do this. `silent`: no answer at all, which tells nothing of the key. */

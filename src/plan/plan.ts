@@ -1,4 +1,5 @@
 import type { ConfigFile, ReadyProbe, SecretFile } from '../compile/compiled.ts'
+import type { WatchedService } from '../compile/watch.ts'
 import type {
   Area,
   Claim,
@@ -209,6 +210,13 @@ export type Action =
     }
   | { readonly do: 'remove-network'; readonly network: NetworkObject }
   | { readonly do: 'remove-area'; readonly area: Area }
+  /** Sees which central services answer an instance at the site; those over UDP cannot be told. */
+  | {
+      readonly do: 'reach'
+      readonly instance: InstanceRef
+      readonly services: readonly WatchedService[]
+      readonly within_s: number
+    }
   /** Finds the address that DHCP gave to a leg. */
   | {
       readonly do: 'lease'

@@ -6,6 +6,7 @@ import { instanceObject } from '../operations/objects.ts'
 import { preparedObjects } from '../operations/replicate.ts'
 import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
 import { activeNearlyFull, lacks } from '../operations/survey.ts'
+import { watchFindings } from '../operations/watch.ts'
 import type { Power, Rescue } from '../state/objects.ts'
 import { proofWords } from './proof.ts'
 
@@ -98,6 +99,7 @@ function notReady(situation: Situation, view: SiteView): readonly string[] {
     .map(({ instance }) => instance.name)
   return [
     ...lacks(situation, view).flatMap((finding) => (finding.level === 'note' ? [] : [finding.what])),
+    ...watchFindings(view).map((finding) => finding.what),
     ...(missing.length === 0 ? [] : [`not prepared as the stack file says: ${missing.join(', ')}`]),
     ...(view.answer?.observed.claim?.claim.points.length === 0 ? ['no complete point'] : []),
   ]

@@ -11,6 +11,8 @@ export type Area =
   | { readonly kind: 'replica'; readonly stack: string }
   /** Clones of received points; no transfer touches it, nothing in it is ever started. */
   | { readonly kind: 'keep'; readonly stack: string }
+  /** The instance that looks from a standby at what a launch there would meet. */
+  | { readonly kind: 'watch'; readonly stack: string }
   /** One drill. */
   | { readonly kind: 'bubble'; readonly stack: string; readonly drill: string }
 

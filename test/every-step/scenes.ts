@@ -24,12 +24,12 @@ const drill: Request = { verb: 'drill', stack: 'shop', point: undefined, keep: f
 
 export const scenes: readonly Scene[] = [
   { name: 'first deploy', request: deploy, prepare: async () => rig() },
-  { name: 'first cycle', request: replicate, prepare: () => after(deploy), stays: /^west (claim|keep$|replica)/ },
+  { name: 'first cycle', request: replicate, prepare: () => after(deploy), stays: /^west (claim|keep$|replica|watch)/ },
   {
     name: 'cycle of frozen machines',
     request: replicate,
     prepare: () => after({ ...deploy, file: ledgerFile }),
-    stays: /^west (claim|keep$|replica)/,
+    stays: /^west (claim|keep$|replica|watch)/,
   },
   { name: 'later cycle', request: replicate, prepare: () => after(deploy, replicate) },
   {

@@ -348,7 +348,7 @@ export function fakeEngine(place: Place): Engine {
 let versions = 0
 
 function hasNetworks(area: Area): boolean {
-  return area.kind === 'stack' || area.kind === 'bubble'
+  return area.kind === 'stack' || area.kind === 'bubble' || area.kind === 'watch'
 }
 
 function usesSegment(object: InstanceObject, segment: string): boolean {

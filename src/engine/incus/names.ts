@@ -14,6 +14,7 @@ export function projectOf(area: Area): string {
       return `lb-${area.stack}`
     case 'replica':
     case 'keep':
+    case 'watch':
       return `lb-${area.stack}-${area.kind}`
     case 'bubble':
       return `lb-${area.stack}-drill-${area.drill}`
@@ -62,7 +63,7 @@ export function areaOf(config: Config): Area | undefined {
   const stack = config[STACK]
   const kind = config[AREA]
   if (stack === undefined) return undefined
-  if (kind === 'stack' || kind === 'replica' || kind === 'keep') return { kind, stack }
+  if (kind === 'stack' || kind === 'replica' || kind === 'keep' || kind === 'watch') return { kind, stack }
   const drill = config[DRILL]
   return kind === 'bubble' && drill !== undefined ? { kind, stack, drill } : undefined
 }
