@@ -158,7 +158,8 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
       touches: touchPoints(situation, view),
       physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
-      point,
+      // Looking again at what is up loses nothing.
+      point: missing.length === 0 ? undefined : point,
       undoable: false,
       findings: [...findings, ...dnsFindings(view, 'warning')],
     },

@@ -124,7 +124,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
     ])
   if (n.loss !== undefined) rows.push(['measured loss', lossWords(n.loss)])
   else if (n.loss_unknown !== undefined) rows.push(['measured loss', `NOT MEASURED: ${n.loss_unknown}`])
-  else if (report.verb === 'failover')
+  else if (report.verb === 'failover' && n.point !== undefined)
     rows.push([
       'measured loss',
       'not measured: no record of acknowledged writes was compared (needs --acknowledged FILE, and protect.records in the stack file)',
