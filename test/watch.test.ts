@@ -1,9 +1,10 @@
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { compileWatch } from '../src/compile/watch.ts'
 import { parseStack } from '../src/stack/parse.ts'
+import { checkNftables } from './golden-tools.ts'
 
 const shop = join(import.meta.dirname, 'golden/shop')
 const file = join(shop, 'stack.yaml')
@@ -24,10 +25,11 @@ test('a service that has no address at the site is not asked, and a stack that t
 })
 
 test('the filter of the watch is one that nft takes', ({ skip }) => {
-  if (spawnSync('nft', ['--version']).status !== 0) skip('no nft here')
+  if (process.getuid?.() !== 0) skip('nft needs root')
+  const scratch = mkdtempSync(join(tmpdir(), 'lifeboat-watch-'))
   const watch = compileWatch(stack, { site: 'west', services: { ldap: '10.102.0.30', billing: '10.102.0.40' } })
   const text = watch?.files.find((each) => each.path === '/etc/nftables.conf')?.text ?? ''
-  const ran = spawnSync('unshare', ['--net', 'nft', '--check', '--file', '-'], { input: text, encoding: 'utf8' })
-  if (ran.stderr.includes('Operation not permitted')) skip('no right to make a network namespace')
-  expect(ran).toMatchObject({ status: 0, stderr: '' })
+  expect(text).not.toBe('')
+  expect(checkNftables(text, scratch)).toBe('')
+  rmSync(scratch, { recursive: true })
 })
