@@ -10,8 +10,8 @@ import { entryOf, reportView } from './views.ts'
  * from. What another process of this machine ran (the CLI) is taken in when it is seen.
  */
 export type History = {
-  /** Takes in what ended, or what is new, of one operation. */
-  record(operation: string): OperationEntry
+  /** Takes in what is new of one operation; `mine`: this controller began it. */
+  record(operation: string, mine: boolean): OperationEntry
   list(query: {
     readonly stack?: string | undefined
     readonly limit: number
@@ -30,7 +30,8 @@ export function openHistory(
   running: (operation: string) => boolean,
 ): History {
   const put = database.prepare(
-    'INSERT OR REPLACE INTO operations (operation, stack, verb, decided_at, entry) VALUES (?, ?, ?, ?, ?)',
+    `INSERT INTO operations (operation, stack, verb, decided_at, entry, mine) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET entry = excluded.entry, mine = max(mine, excluded.mine)`,
   )
   const page = database.prepare(
     'SELECT entry FROM operations WHERE (:stack IS NULL OR stack = :stack) AND operation < :before ORDER BY operation DESC LIMIT :limit',
@@ -46,9 +47,9 @@ export function openHistory(
       .map(({ operation }) => operation),
   )
 
-  const left = (database.prepare('SELECT entry FROM operations').all() as { entry: string }[])
+  const left = (database.prepare('SELECT entry FROM operations WHERE mine = 1').all() as { entry: string }[])
     .map(({ entry }) => JSON.parse(entry) as OperationEntry)
-    .filter(({ outcome }) => outcome === 'running')
+    .filter(({ outcome }) => outcome === 'running' || outcome === 'interrupted')
 
   function read(operation: string): { readonly found: Report; readonly view: OperationReport } | undefined {
     const events = eventsOf(lifeboat, operation)
@@ -58,18 +59,18 @@ export function openHistory(
     return { found, view: reportView(found, fold(events), running(operation)) }
   }
 
-  function record(operation: string): OperationEntry {
+  function record(operation: string, mine: boolean): OperationEntry {
     const both = read(operation)
     if (both === undefined) throw new Error(`operation ${operation} has no plan in its journal`)
     const entry = entryOf(both.found, running(operation))
-    put.run(operation, entry.stack, entry.verb, entry.decided_at, JSON.stringify(entry))
+    put.run(operation, entry.stack, entry.verb, entry.decided_at, JSON.stringify(entry), Number(mine))
     if (isFinal(entry.outcome)) ended.add(operation)
     return entry
   }
 
   function takeIn(): void {
     for (const operation of lifeboat.store.list())
-      if (!ended.has(operation) && read(operation) !== undefined) record(operation)
+      if (!ended.has(operation) && read(operation) !== undefined) record(operation, false)
   }
 
   return {

@@ -86,4 +86,6 @@ export const migrations: readonly string[] = [
      free_bytes INTEGER NOT NULL,
      PRIMARY KEY (site, slot)
    ) STRICT, WITHOUT ROWID;`,
+  // Begun by this controller, and so taken up by its next start; what the CLI began is not.
+  'ALTER TABLE operations ADD COLUMN mine INTEGER NOT NULL DEFAULT 0',
 ]

@@ -45,7 +45,7 @@ export function openRunner({ lifeboat, bus, history, after }: Follow): Runner {
       const began = (id: string) => {
         operation = id
         running.set(id, { operation: id, stack: planned.stack, verb: planned.verb, done: ended })
-        bus.send({ type: 'operation', operation: history().record(id) })
+        bus.send({ type: 'operation', operation: history().record(id, true) })
         resolve({ operation: id, ended })
       }
       const watch: Watcher = (event) => {
@@ -65,7 +65,7 @@ export function openRunner({ lifeboat, bus, history, after }: Follow): Runner {
           if (operation === undefined) return
           const stack = running.get(operation)?.stack
           running.delete(operation)
-          const entry = history().record(operation)
+          const entry = history().record(operation, true)
           bus.send({ type: 'operation', operation: entry })
           if (stack !== undefined) after(stack, entry)
         })
