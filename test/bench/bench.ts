@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { type Customers, eventually, prepareShop, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
 import { down, killSite, returnSite, up } from '../../lab/lab.ts'
 import type { SiteName } from '../../lab/topology.ts'
+import { appliances } from './appliances.ts'
 import { checkOfThousand } from './check.ts'
 import { launchFloor } from './floor.ts'
 import { type Drilled, type Moved, oneDrill, oneMove } from './moving.ts'
@@ -24,6 +25,7 @@ const cycles_a_round = 4
 
 try {
   checkOfThousand()
+  await appliances()
   await up()
   const { ca } = await prepareShop()
   await verb('destroy', 'shop', '--consent', 'shop').catch(() => undefined)
