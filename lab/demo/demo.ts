@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { formatDuration } from '../../src/lib/duration.ts'
 import type { Report } from '../../src/report/report.ts'
 import { down, exec, killSite, returnSite, up } from '../lab.ts'
+import { openPage } from '../page.ts'
 import {
   type Customers,
   eventually,
@@ -188,7 +189,9 @@ try {
     await down()
     console.log('The lab is down; nothing of it is left.')
   } else {
-    console.log('The lab stays up. Try next:')
+    const page = await openPage('west')
+    console.log(`The lab stays up, and so does the page that has all of this: ${page.link ?? page.address}`)
+    console.log('Try next:')
     console.log('  ./lifeboat status                    who is active, how old the newest point is, what was proven')
     console.log('  ./lifeboat history                   what was done, and how long it took')
     console.log('  ./lifeboat report                    the last operation, by phase; --html FILE for a page')

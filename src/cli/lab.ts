@@ -112,6 +112,18 @@ export function labCommand(): Command {
       console.log(`Site ${site} is back.`)
     })
 
+  command
+    .command('page')
+    .description("start a site's controller with its page, on this machine's loopback; lab down ends it")
+    .addArgument(siteArgument().argOptional().default('west'))
+    .option('--port <number>', 'of the loopback', '8480')
+    .action(async (site: SiteName, options: { readonly port: string }) => {
+      const { openPage } = await import('../../lab/page.ts')
+      const page = await openPage(site, Number(options.port))
+      console.log(`The controller of ${site} is at ${page.address}`)
+      if (page.link !== undefined) console.log(`Nobody has an account yet; this makes the first admin: ${page.link}`)
+    })
+
   return command
 }
 

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { labPaths, markOf, netnsOf } from './paths.ts'
+import { LabError, until } from './run.ts'
+
+const root = join(import.meta.dirname, '..')
+
+export type LabPage = {
+  /** Where a browser on this machine finds it: loopback. */
+  readonly address: string
+  /** Makes the first admin; absent where there is one. */
+  readonly link: string | undefined
+  /** Of the controller, to end it as a service manager would. */
+  readonly pid: number
+}
+
+/**
+ * Starts the controller of a site in the lab's management network, as its service manager would, and leads a port of
+ * this machine's loopback to it. It is part of the lab: `lab down` ends it.
+ */
+export async function openPage(site: string, port = 8480): Promise<LabPage> {
+  const folder = join(labPaths.run, 'page')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const config = join(folder, `${site}.yaml`)
+  await writeFile(config, stringify({ 'lifeboat-controller': 1, stacks: join(root, 'examples'), data: 'data' }))
+  const log = join(labPaths.logs, `page-${site}.log`)
+  const argv = ['--sites', labPaths.sites, 'serve', '--site', site, '--config', config, '--listen', `127.0.0.1:${port}`]
+  const pid = start([join(root, 'lifeboat'), ...argv], log)
+  const said = await until(`the controller of ${site} listens (${log})`, 30_000, async () => {
+    const text = readFileSync(log, 'utf8')
+    if (/EADDRINUSE|refused|error:/.test(text)) throw new LabError(text.trim())
+    return text.includes(' listens at ') ? text : undefined
+  })
+  const socket = join(folder, `${site}.sock`)
+  const relay = [process.execPath, join(import.meta.dirname, 'relay.ts')]
+  await ready(['nsenter', `--net=${netnsOf('ops')}`, '--', ...relay, `unix:${socket}`, `tcp:${port}`], `inside-${site}`)
+  await ready([...relay, `tcp:${port}`, `unix:${socket}`], `outside-${site}`)
+  return { address: `http://127.0.0.1:${port}`, link: /http:\S+\/setup#\S+/.exec(said)?.[0], pid }
+}
+
+async function ready(argv: readonly string[], name: string): Promise<void> {
+  const log = join(labPaths.logs, `page-${name}.log`)
+  start(argv, log)
+  await until(`the way to the page (${log})`, 10_000, async () => {
+    const text = readFileSync(log, 'utf8')
+    if (text.includes('ready')) return true
+    if (text.trim() !== '') throw new LabError(text.trim())
+    return undefined
+  })
+}
+
+/** Starts it beside this process, to outlive it. */
+function start(argv: readonly string[], log: string): number {
+  const out = openSync(log, 'w', 0o600)
+  const child = spawn(argv[0] ?? '', argv.slice(1), {
+    detached: true,
+    stdio: ['ignore', out, out],
+    env: { ...process.env, ...markOf('page') },
+  })
+  closeSync(out)
+  child.unref()
+  if (child.pid === undefined) throw new LabError(`${argv[0]} did not start`)
+  return child.pid
+}
