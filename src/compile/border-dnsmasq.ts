@@ -1,4 +1,5 @@
 import { formatAddress, netmaskOf } from '../lib/ip.ts'
+import { formatAddress6 } from '../lib/ip6.ts'
 import type { Border, Lease, Side } from './border.ts'
 
 /**
@@ -22,15 +23,21 @@ export function borderNames(border: Omit<Border, 'files'>): string {
     'dhcp-ignore=tag:!known',
     'leasefile-ro',
     'no-ping',
+    ...(outside.ipv6 === undefined ? [] : ['enable-ra']),
   ]
-  const names = border.names.flatMap(({ name, appliance }) => {
+  const names = border.names.flatMap(({ name, appliance, ipv6 }) => {
     const address = outside.leases.find((lease) => lease.instance === appliance)?.address
-    return address === undefined ? [] : [`host-record=${name},${address}`]
+    const address6 = outside.ipv6?.leases.find((lease) => lease.instance === appliance)?.address
+    const both = ipv6 === true && address6 !== undefined ? `${address},${address6}` : address
+    return address === undefined ? [] : [`host-record=${name},${both}`]
   })
   const parts = [
     general,
     ...(names.length === 0 ? [] : [names]),
-    dhcp('outside', outside, outside.leases, outside.address),
+    [
+      ...dhcp('outside', outside, outside.leases, outside.address),
+      ...(outside.ipv6 === undefined ? [] : [`dhcp-range=${formatAddress6(outside.ipv6.prefix.network)},ra-only,64`]),
+    ],
     ...(services === undefined ? [] : [dhcp('services', services, [...services.leases, ...services.stubs], undefined)]),
   ]
   return `${parts.map((part) => part.join('\n')).join('\n\n')}\n`

@@ -55,8 +55,9 @@ function addresses(side: Side, also: readonly string[]): string[] {
   return [
     `Address=${side.address}/${side.prefix.bits}`,
     ...also.map((address) => `Address=${address}/32`),
+    ...(side.ipv6 === undefined ? [] : [`Address=${side.ipv6.address}/64`]),
     'ConfigureWithoutCarrier=yes',
-    ...QUIET,
+    ...(side.ipv6 === undefined ? QUIET : ['LinkLocalAddressing=ipv6', ...QUIET.slice(1)]),
   ]
 }
 
@@ -64,7 +65,8 @@ function routes({ inside }: Omit<Border, 'files'>, leg: 'outside' | 'services', 
   return inside
     .filter((each) => each.leg === leg)
     .flatMap(({ prefix, by }) => {
-      const gateway = side.leases.find((lease) => lease.instance === by)?.address
+      const leases = prefix.includes(':') ? (side.ipv6?.leases ?? []) : side.leases
+      const gateway = leases.find((lease) => lease.instance === by)?.address
       return gateway === undefined ? [] : ['', '[Route]', `Destination=${prefix}`, `Gateway=${gateway}`]
     })
 }

@@ -62,6 +62,23 @@ export function borderRules(border: Omit<Border, 'files'>): string {
             : []),
           rule(['ct state established,related'], 'accept'),
           rule([`iifname ${bubble}`, 'udp dport 67'], 'accept', 'addresses for the outer legs'),
+          ...(border.outside.ipv6 === undefined
+            ? []
+            : [
+                rule(
+                  [
+                    'iifname "outside" ip6 hoplimit 255',
+                    'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }',
+                  ],
+                  'accept',
+                  'IPv6 addresses for the outer legs',
+                ),
+                rule(
+                  ['iifname "outside" icmpv6 type { mld-listener-report, mld2-listener-report }'],
+                  'drop',
+                  'nobody is told who listens',
+                ),
+              ]),
           ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${counterLabel(door)}`)),
           ...refusals('iifname "outside"', 'refused_outside'),
           ...(services === undefined ? [] : refusals('iifname "services"', 'refused_services')),
@@ -96,7 +113,7 @@ export function countersOf({ services, site_leg }: Omit<Border, 'files'>): reado
 function refusals(match: string, counter: string): string[] {
   return [
     `${match} meta l4proto tcp counter name ${counter} reject with tcp reset`,
-    `${match} counter name ${counter} reject with icmp admin-prohibited`,
+    `${match} counter name ${counter} reject with icmpx admin-prohibited`,
   ]
 }
 

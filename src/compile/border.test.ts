@@ -54,6 +54,23 @@ test('a stub has the address of the service by DHCP, and the border has not', ()
   expect(fileOf(stubbed, '/etc/systemd/network/10-services.network')).not.toContain(ldap.address)
 })
 
+test('a stack with IPv6 has it outside too: the firewall makes its address there, and the name leads to it', () => {
+  const dual = border([billing, ldap], join(golden, '../dual-stack'))
+  expect(checkNftables(rulesOf(dual), scratch)).toBe('')
+  // RFC 4291 appendix A: 02:cb:cc:c4:42:8f in the prefix that is advertised.
+  expect(dual.outside.ipv6).toMatchObject({
+    address: '2001:db8:ffff:d::1',
+    leases: [{ instance: 'fw', address: '2001:db8:ffff:d:cb:ccff:fec4:428f' }],
+  })
+  const names = fileOf(dual, '/etc/dnsmasq.conf')
+  expect(names).toContain('host-record=shop.example.com,198.18.0.11,2001:db8:ffff:d:cb:ccff:fec4:428f')
+  expect(names).toContain('dhcp-range=2001:db8:ffff:d::,ra-only,64')
+  const outside = fileOf(dual, '/etc/systemd/network/10-outside.network')
+  expect(outside).toContain('Destination=fd00:10:1::/64\nGateway=2001:db8:ffff:d:cb:ccff:fec4:428f')
+  // The leg that leads out has no IPv6 at all.
+  expect(fileOf(dual, '/etc/systemd/network/10-site.network')).toContain('LinkLocalAddressing=no')
+})
+
 test('services far apart are on one link all the same, and nobody else gets their addresses', () => {
   const wide = border([{ ...billing, address: '10.101.255.254' }, ldap])
   expect(wide.services?.prefix.bits).toBe(14)
@@ -62,14 +79,14 @@ test('services far apart are on one link all the same, and nobody else gets thei
   expect(new Set(given).size).toBe(given.length)
 })
 
-function border(services: readonly DrilledService[]): Border {
-  const { stack } = parseStack(readFileSync(join(golden, 'stack.yaml'), 'utf8'), 'stack.yaml')
+function border(services: readonly DrilledService[], folder = golden): Border {
+  const { stack } = parseStack(readFileSync(join(folder, 'stack.yaml'), 'utf8'), 'stack.yaml')
   if (stack === undefined) throw new Error('the reference stack has problems')
   const facts = { site: 'west', services: Object.fromEntries(services.map(({ name, address }) => [name, address])) }
   return compileBorder({
     compiled: compile(stack, facts),
     services,
-    names: [{ name: 'shop.example.com', appliance: 'fw' }],
+    names: [{ name: 'shop.example.com', appliance: 'fw', ipv6: true }],
   })
 }
 

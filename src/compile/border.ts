@@ -1,4 +1,5 @@
 import { formatAddress, hostsOf, overlaps, type Prefix, prefix } from '../lib/ip.ts'
+import { formatAddress6, fromMac, overlapOf6, type Prefix6, prefix6 } from '../lib/ip6.ts'
 import { borderNames } from './border-dnsmasq.ts'
 import { borderLegs } from './border-networks.ts'
 import { borderRules } from './border-rules.ts'
@@ -30,7 +31,7 @@ export function compileBorder(wanted: BorderRequest): Border {
     { path: '/etc/dnsmasq.conf', text: borderNames(border) },
     { path: '/etc/nftables.conf', text: borderRules(border) },
     { path: '/etc/resolv.conf', text: 'nameserver 127.0.0.1\n' },
-    { path: '/etc/sysctl.d/90-lifeboat.conf', text: SYSCTL },
+    { path: '/etc/sysctl.d/90-lifeboat.conf', text: border.outside.ipv6 === undefined ? SYSCTL : SYSCTL + SYSCTL6 },
   ]
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   return { ...border, files }
@@ -40,7 +41,7 @@ export type BorderRequest = {
   readonly compiled: Compiled
   readonly services: readonly DrilledService[]
   /** Ingress names and the firewall that each leads to. */
-  readonly names: readonly { readonly name: string; readonly appliance: string }[]
+  readonly names: readonly { readonly name: string; readonly appliance: string; readonly ipv6?: true }[]
 }
 
 /** A central service as the stack file wants it in drills, and where it is at the site. */
@@ -67,7 +68,13 @@ export type Border = {
 }
 
 /** One network of the bubble: the border's address in it, and what it leases to the appliances. */
-export type Side = { readonly prefix: Prefix; readonly address: string; readonly leases: readonly Lease[] }
+export type Side = {
+  readonly prefix: Prefix
+  readonly address: string
+  readonly leases: readonly Lease[]
+  /** The same in IPv6, where a leg takes an address by router advertisement: what each makes of its MAC is known. */
+  readonly ipv6?: { readonly prefix: Prefix6; readonly address: string; readonly leases: readonly Lease[] }
+}
 
 export type Lease = { readonly instance: string; readonly mac: string; readonly address: string }
 
@@ -77,6 +84,9 @@ export type Stub = Lease & { readonly image: string }
 
 /** RFC 2544 and RFC 5737: networks that nobody has. The first that overlaps nothing of the stack. */
 const OUTSIDES = ['198.18.0.0/24', '198.19.0.0/24', '192.0.2.0/24', '203.0.113.0/24', '198.51.100.0/24']
+
+/** RFC 3849 and RFC 9637: prefixes for documentation, which nobody has. */
+const OUTSIDES6 = ['2001:db8:ffff:d::/64', '3fff:ffff:d::/64']
 
 /** Routing between the sides is by rule, so a reply may come where its sender is not looked for; the filter decides. */
 const SYSCTL = `${[
@@ -89,6 +99,12 @@ const SYSCTL = `${[
     `net.ipv4.conf.${which}.send_redirects = 0`,
     `net.ipv6.conf.${which}.disable_ipv6 = 1`,
   ]),
+].join('\n')}\n`
+
+/** As on the appliances: systemd-networkd turns IPv6 on where it is, and an address is used at once. */
+const SYSCTL6 = `${[
+  'net.ipv6.conf.lo.disable_ipv6 = 0',
+  ...['all', 'default', 'outside'].map((which) => `net.ipv6.conf.${which}.accept_dad = 0`),
 ].join('\n')}\n`
 
 function freeName({ instances }: Compiled): string {
@@ -114,7 +130,19 @@ function outsideSide({ compiled }: BorderRequest, services: Prefix | undefined):
     prefix: free,
     address: formatAddress(first),
     leases: leasesOf(compiled, 'outside', (index) => first + 10 + index),
+    ...outsideSide6(compiled),
   }
+}
+
+function outsideSide6(compiled: Compiled): Pick<Side, 'ipv6'> {
+  const legs = compiled.instances.flatMap(({ name, legs: all }) =>
+    all.flatMap((leg) => (leg.to === 'outside' && leg.ipv6 === true ? [{ instance: name, mac: leg.mac }] : [])),
+  )
+  const taken = compiled.segments.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [prefix6(ipv6.prefix)]))
+  const free = OUTSIDES6.map(prefix6).find((each) => !taken.some((other) => overlapOf6(each, other) !== undefined))
+  if (legs.length === 0 || free === undefined) return {}
+  const leases = legs.map((leg) => ({ ...leg, address: formatAddress6(fromMac(free, leg.mac)) }))
+  return { ipv6: { prefix: free, address: formatAddress6(free.network + 1n), leases } }
 }
 
 /** A NAT box takes no route from the site, so the services are on its link: one prefix around them all. */
@@ -174,9 +202,15 @@ function insideRoutes({ instances, segments }: Compiled): Border['inside'] {
         instance.legs.some((leg) => leg.to === 'segment' && leg.segment === segment),
     )?.name
   const firewall = instances.find((instance) => instance.legs.some((leg) => leg.to === 'outside'))?.name
-  return segments.flatMap(({ name, prefix: text }) => {
+  return segments.flatMap(({ name, prefix: text, ipv6 }) => {
     const nat = outer(name, 'services')
     const by = nat ?? outer(name, 'outside') ?? firewall
-    return by === undefined ? [] : ([{ prefix: text, leg: nat === undefined ? 'outside' : 'services', by }] as const)
+    const over6 = outer(name, 'outside') ?? firewall
+    return [
+      ...(by === undefined ? [] : ([{ prefix: text, leg: nat === undefined ? 'outside' : 'services', by }] as const)),
+      ...(ipv6 === undefined || over6 === undefined
+        ? []
+        : ([{ prefix: ipv6.prefix, leg: 'outside', by: over6 }] as const)),
+    ]
   })
 }

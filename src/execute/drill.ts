@@ -60,6 +60,7 @@ async function bubbleCheck(action: Of<'bubble-check'>, context: Performing): Pro
     ...['--write-out', '%{http_code} %{remote_ip} %{time_total}'],
     ...(action.trusted === undefined ? ['--insecure'] : ['--cacert', action.trusted]),
     ...(method === 'HEAD' ? ['--head'] : []),
+    ...(action.check.family === undefined ? [] : [`--ipv${action.check.family}`]),
     url,
   ]
   const end = world.clock.now().getTime() + action.within_s * 1000

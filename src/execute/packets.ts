@@ -45,7 +45,8 @@ const SYSLOG = '<15>lifeboat: a packet of a drill'
 const SCRIPT = `
 one() {
   IFS=/ read -r kind address port via limit <<< "$2"
-  [ "$via" = - ] || ip route replace "$address/32" via "$via" 2>/dev/null
+  case $address in *:*) whole=$address/128 ;; *) whole=$address/32 ;; esac
+  [ "$via" = - ] || ip route replace "$whole" via "$via" 2>/dev/null
   case $kind in
   tcp) error=$(timeout "$limit" bash -c "exec 3<>/dev/tcp/$address/$port" 2>&1); code=$? ;;
   dns) error=$(timeout "$limit" bash -c "exec 3<>/dev/udp/$address/$port; printf '\\\\x12\\\\x34\\\\x01\\\\x00\\\\x00\\\\x01\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x02\\\\x00\\\\x01' >&3; [ -n \\"\\$(head -c 2 <&3 | od -An -tx1)\\" ]" 2>&1); code=$? ;;
@@ -55,7 +56,7 @@ one() {
     error=$(ping -n -c 2 -i 0.2 -W "\${limit%.*}" "$address" 2>&1); code=$?; [ $code = 0 ] || code=124 ;;
   address) error=; case " $(hostname -I 2>/dev/null) " in *" $address "*) code=0 ;; *) code=124 ;; esac ;;
   esac
-  [ "$via" = - ] || ip route del "$address/32" via "$via" 2>/dev/null
+  [ "$via" = - ] || ip route del "$whole" via "$via" 2>/dev/null
   case "$code:$error" in
   0:*) echo "$1 open" ;;
   124:*) echo "$1 silent" ;;

@@ -65,7 +65,7 @@ function sourcesOf(known: Known, flow: Flow): readonly string[] {
 
 function probeOf(known: Known, flow: Flow, from: string, words: string): PacketProbe | undefined {
   const port = flow.ports?.first
-  if (flow.protocol === 'udp' && port === 67) {
+  if (flow.protocol === 'udp' && (port === 67 || port === 547)) {
     const own = instanceOf(known, from)?.legs.find((leg) => leg.to === 'segment')
     return own?.to === 'segment' ? { from, kind: 'address', address: own.address, expect: 'open', words } : undefined
   }

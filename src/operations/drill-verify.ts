@@ -4,6 +4,7 @@ import { step } from '../plan/step.ts'
 import type { Area } from '../state/objects.ts'
 import type { Matrix } from './drill-matrix.ts'
 import { outsideLegs } from './ingress.ts'
+import { ADVERTISED_WITHIN_S, proxyOf } from './ipv6.ts'
 import { appliancesOf, groupsOf } from './launch.ts'
 import { activeView, type SiteView, type Situation } from './situation.ts'
 
@@ -40,12 +41,18 @@ export function verifySteps(
   const { stack } = situation
   const site = view.site.name
   const ref = { area, name: border.name }
-  const leases = outsideLegs(view).map(({ appliance, leg }) =>
+  const leases = outsideLegs(view).map(({ appliance, leg, ipv6 }) =>
     step(
       'ingress',
       site,
       `lease ${appliance}`,
-      { do: 'lease', instance: { area, name: appliance }, interface: leg, within_s: 30 },
+      {
+        do: 'lease',
+        instance: { area, name: appliance },
+        interface: leg,
+        within_s: 30,
+        ...(ipv6 ? { ipv6_within_s: ADVERTISED_WITHIN_S } : {}),
+      },
       `the ${leg} network of the bubble gives the address`,
       { after: [`start ${appliance}`] },
     ),
@@ -61,22 +68,22 @@ export function verifySteps(
   const ingress = new Set(stack.ingress.filter((entry) => entry.dns).map((entry) => entry.name))
   const checks = stack.checks.flatMap((check, index) =>
     ingress.has(new URL(check.url).hostname)
-      ? [
+      ? familiesOf(view, situation, check.url).map(({ family, words }) =>
           step(
             'verify',
             site,
-            `check ${index + 1}`,
+            `check ${index + 1}${words}`,
             {
               do: 'bubble-check',
               instance: ref,
-              check: { method: check.method, url: check.url, status: check.status },
+              check: { method: check.method, url: check.url, status: check.status, ...family },
               trusted: trust.length > 0 ? TRUSTED : undefined,
               within_s: 60,
             },
             check.words,
             { after: [trust, up], undo },
           ),
-        ]
+        )
       : [],
   )
   const reachability = step(
@@ -96,6 +103,17 @@ export function verifySteps(
     { after: [reachability.id] },
   )
   return [...leases, ...checks, reachability, crossed, ...untouched(situation, crossed.id)]
+}
+
+/** The bubble has IPv6 where the stack has it, whatever the site gives: what is proved is the stack. */
+function familiesOf(view: SiteView, { stack }: Situation, url: string) {
+  const entry = stack.ingress.find(({ name }) => name === new URL(url).hostname)
+  return entry === undefined || proxyOf(view, entry) === undefined
+    ? [{ family: {}, words: '' }]
+    : [
+        { family: { family: 4 as const }, words: '' },
+        { family: { family: 6 as const }, words: ' over IPv6' },
+      ]
 }
 
 /** The drill has no step at the active site; that nobody else had one either is seen, and told if not. */

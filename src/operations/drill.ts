@@ -6,12 +6,13 @@ import { ids, step } from '../plan/step.ts'
 import type { Area, Claim, ObservedArea, Point } from '../state/objects.ts'
 import { clocks } from './clocks.ts'
 import { borderObject, borderSteps, drilledServices, stubSteps } from './drill-border.ts'
-import { matrixOf } from './drill-matrix.ts'
+import { matrixOfBoth } from './drill-matrix6.ts'
 import { bubblesAt, occupied } from './drill-owner.ts'
 import { partsOf } from './drill-parts.ts'
 import { removed } from './drill-removal.ts'
 import { trustSteps, verifySteps } from './drill-verify.ts'
 import { announcers, outsideLegs } from './ingress.ts'
+import { proxyOf } from './ipv6.ts'
 import { launch, statefulOf, withoutMissing } from './launch.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { planPromote } from './promote.ts'
@@ -90,7 +91,7 @@ function planOf(drill: Drill, make: Parameters<typeof launch>[0]['make']): Plan 
   const { stack } = situation
   const site = view.site.name
   const border = borderOf(situation, view)
-  const matrix = matrixOf(view.compiled, border)
+  const matrix = matrixOfBoth(view.compiled, border)
   const begin = beginStep(situation, site, claim, drill.drill)
   const earlier = bubbles.flatMap((each) => removed(site, each, [begin.id]))
   const around = [...borderSteps(view, area, border), ...stubSteps(view, area, border)]
@@ -239,7 +240,15 @@ function borderOf(situation: Situation, view: SiteView): Border {
     names: stack.ingress.flatMap((entry) => {
       if (!entry.dns) return []
       const firewall = firewallOf(stack.firewalls, entry.to)
-      return firewall === undefined ? [] : [{ name: entry.name, appliance: firewall.name }]
+      return firewall === undefined
+        ? []
+        : [
+            {
+              name: entry.name,
+              appliance: firewall.name,
+              ...(proxyOf(view, entry) === undefined ? {} : { ipv6: true as const }),
+            },
+          ]
     }),
   })
 }
