@@ -118,7 +118,7 @@ function promoted(situation: Situation, kept: Kept, request: PromoteRequest): Pl
         take,
         ...brought,
         ...entering,
-        ...cleared(site, bubble, take.id, seen),
+        ...cleared(site, bubble, [take.id, ...ids(brought.filter((each) => each.action.do === 'network'))], seen),
       ]),
       touches: touchPoints(situation, view),
       physical_otherwise: physicalCount(stack, 'comes'),
@@ -240,11 +240,19 @@ function takePoint(
   return [checkpoint, ...kept]
 }
 
-/** The bubble stops at once, which leaves processors and memory to the launch, and goes when clients have been seen to get in. */
-function cleared(site: string, bubble: ObservedArea, claim: string, seen: readonly string[]): readonly Step[] {
+/**
+ * The bubble stops as soon as the networks of the launch are there, which leaves processors and memory to it, and goes when
+ * clients have been seen to get in.
+ */
+function cleared(
+  site: string,
+  bubble: ObservedArea,
+  before: readonly string[],
+  seen: readonly string[],
+): readonly Step[] {
   return removed(site, bubble).map((each) => ({
     ...each,
-    after: each.phase === 'stop' ? [claim, ...each.after] : [...seen, ...each.after],
+    after: each.phase === 'stop' ? [...before, ...each.after] : [...seen, ...each.after],
     optional: true,
   }))
 }
@@ -276,7 +284,7 @@ function goOn(situation: Situation, view: SiteView, claim: Claim): Planned {
   if ('refused' in on) return on
   const { plan } = on
   const site = view.site.name
-  const clearing = bubblesAt(view).flatMap((each) => cleared(site, each, '', ids(plan.steps)))
+  const clearing = bubblesAt(view).flatMap((each) => cleared(site, each, [], ids(plan.steps)))
   return { plan: { ...plan, steps: withoutMissing([...plan.steps, ...clearing]) } }
 }
 

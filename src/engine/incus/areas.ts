@@ -65,28 +65,39 @@ export async function removeArea(site: IncusSite, area: Area): Promise<void> {
 }
 
 export async function ensureNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
-  const name = bridgeOf(network)
-  const there = await settledNetwork(site, network)
-  if (there?.status === CREATED) return
-  if (there !== undefined) await removeNetwork(site, network)
-  try {
-    await site.client.send('POST', '/1.0/networks', {
-      name,
-      type: 'bridge',
-      description: `Lifeboat: segment ${network.segment} of ${projectOf(network.area)}`,
-      // No address, no DHCP, no DNS, no NAT: whatever a segment needs, the stack's own appliances provide.
-      config: {
-        'ipv4.address': 'none',
-        'ipv6.address': 'none',
-        'ipv4.firewall': 'false',
-        'ipv6.firewall': 'false',
-        'dns.mode': 'none',
-        ...networkMarks(network),
-      },
-    })
-  } catch (thrown) {
-    if (!(await ownNetwork(site, network))) throw thrown
+  for (let attempt = 1; ; attempt++) {
+    const there = await settledNetwork(site, network)
+    if (there?.status === CREATED) return
+    if (there !== undefined) await removeNetwork(site, network)
+    try {
+      await makeNetwork(site, network)
+      return
+    } catch (thrown) {
+      if (attempt < bridge_tries && otherInterfaceWent(thrown)) {
+        await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
+        continue
+      }
+      if (!(await ownNetwork(site, network))) throw thrown
+      return
+    }
   }
+}
+
+async function makeNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
+  await site.client.send('POST', '/1.0/networks', {
+    name: bridgeOf(network),
+    type: 'bridge',
+    description: `Lifeboat: segment ${network.segment} of ${projectOf(network.area)}`,
+    // No address, no DHCP, no DNS, no NAT: whatever a segment needs, the stack's own appliances provide.
+    config: {
+      'ipv4.address': 'none',
+      'ipv6.address': 'none',
+      'ipv4.firewall': 'false',
+      'ipv6.firewall': 'false',
+      'dns.mode': 'none',
+      ...networkMarks(network),
+    },
+  })
 }
 
 /**
@@ -113,15 +124,20 @@ export async function removeNetwork(site: IncusSite, network: NetworkObject): Pr
         await site.client.send('DELETE', `/1.0/networks/${bridgeOf(network)}`)
         return
       } catch (thrown) {
-        if (attempt === removal_tries || !/bridge children interfaces/.test(String(thrown))) throw thrown
+        if (attempt === bridge_tries || !otherInterfaceWent(thrown)) throw thrown
         await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
       }
     }
   })
 }
 
-/** Incus 6.0 looks at every interface of the machine while it deletes a bridge, and fails when another one goes meanwhile. */
-const removal_tries = 6
+/**
+ * Incus 6.0 looks at every interface of the machine while it makes or deletes a bridge, and fails when another one goes
+ * meanwhile: of a machine that stops, of whatever stack.
+ */
+const bridge_tries = 6
+const otherInterfaceWent = (thrown: unknown): boolean => /bridge children interfaces/.test(String(thrown))
+
 const removals = new WeakMap<IncusSite, Promise<unknown>>()
 
 function oneAtATime(site: IncusSite, work: () => Promise<void>): Promise<void> {
