@@ -3,15 +3,22 @@ import type { PortRange } from '../stack/stack.ts'
 import type { Exception } from './compiled.ts'
 import type { Passage, Side } from './passages.ts'
 
-/** What earlier rules deny of a passage: `all` of it, or the parts, each once. What was allowed before them stays allowed. */
-export function denials(earlier: readonly Passage[], passage: Passage): 'all' | readonly Exception[] {
+/**
+ * What is denied of a passage by those of `closed`, which come before it: `all` of it, or the parts, each once. What `all`
+ * passages allowed before them stays allowed.
+ */
+export function denials(
+  all: readonly Passage[],
+  closed: readonly Passage[],
+  passage: Passage,
+): 'all' | readonly Exception[] {
   const found = new Map<string, Exception>()
-  for (const [index, each] of earlier.entries()) {
-    if (each.rule.verdict === 'allow' || !meet(each, passage)) continue
-    const from = within(each.from, passage.from)
-    const to = within(each.to, passage.to)
-    const ports = portsWithin(each.ports, passage.ports)
-    if (from && to && ports && !earlier.slice(0, index).some((before) => allows(before, passage))) return 'all'
+  for (const each of closed) {
+    if (!meet(each, passage)) continue
+    const traffic =
+      portsWithin(each.ports, passage.ports) && (each.rule.icmp ?? passage.rule.icmp) === passage.rule.icmp
+    const whole = traffic && within(each.from, passage.from) && within(each.to, passage.to)
+    if (whole && !all.slice(0, all.indexOf(each)).some((before) => allows(before, passage))) return 'all'
     const exception = { from: each.from.names, to: each.to.names, ports: each.ports, why: each.words }
     found.set(JSON.stringify(exception), exception)
   }

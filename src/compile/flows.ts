@@ -47,9 +47,13 @@ function roleFlows(layout: Layout, appliance: PlacedAppliance): Flow[] {
 
 /** What is open to anyone is not listed again for each segment. */
 export function firewallFlows(by: string, passages: readonly Passage[]): Flow[] {
-  const flows = passages.flatMap((passage, index): Flow[] => {
-    if (passage.rule.verdict === 'deny') return []
-    const denied = denials(passages.slice(0, index), passage)
+  const closed: Passage[] = []
+  const flows = passages.flatMap((passage): Flow[] => {
+    if (passage.rule.verdict === 'deny') {
+      closed.push(passage)
+      return []
+    }
+    const denied = denials(passages, closed, passage)
     if (denied === 'all') return []
     const { from, to, protocol, ports, words, translated, rule } = passage
     const icmp = rule.icmp === undefined || rule.icmp === 'echo-request' ? {} : { icmp: rule.icmp }
