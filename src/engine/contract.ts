@@ -56,8 +56,14 @@ export interface Engine {
   /** `stop` asks the guest and turns to `kill` when `within_s` is over. Pausing a paused instance is no error. */
   power(instance: InstanceRef, verb: PowerVerb, within_s: number): Promise<void>
 
-  /** Cuts or restores the legs of an instance to outside and services networks, at once, whether it runs or not. */
-  cutLegs(instance: InstanceRef, cut: boolean): Promise<void>
+  /**
+   * Cuts or restores the legs of an instance, at once, whether it runs or not: those to outside and services networks
+   * (`outer`, the default), or `all`.
+   */
+  cutLegs(instance: InstanceRef, cut: boolean, which?: 'outer' | 'all'): Promise<void>
+
+  /** Gives a stopped instance another name in its area. Done where the new name is there and the old one is not. */
+  rename(instance: InstanceRef, name: string): Promise<void>
 
   /** Runs a command in a running instance. A non-zero exit is a result, not an error. */
   exec(instance: InstanceRef, argv: readonly string[], within_s: number): Promise<ExecResult>

@@ -52,6 +52,10 @@ export function describeCall(call: EngineCall, args: readonly unknown[]): string
       const [transfer] = args as Parameters<Engine['receive']>
       return `${transfer.source.site}:${refLabel({ ...transfer.from, snapshot: transfer.snapshot })} -> ${refLabel(transfer.to)}`
     }
+    case 'rename': {
+      const [ref, name] = args as Parameters<Engine['rename']>
+      return `${refLabel(ref)} -> ${name}`
+    }
     case 'removeSnapshot': {
       const [ref, snapshot] = args as Parameters<Engine['removeSnapshot']>
       return refLabel({ ...ref, snapshot })

@@ -44,6 +44,16 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       ),
     )
   }
+  for (const which of survey.without_dhcp ?? []) {
+    const bridge = which === 'outside' ? site.outside_bridge : site.services_bridge
+    if (!(which === 'outside' ? outside : services)) continue
+    found.push({
+      level: 'warning',
+      what: `nobody gives addresses on the ${which} bridge "${bridge}" at ${site.name}: its DHCP is off in Incus and it has no uplink`,
+      hint: `incus network set ${bridge} ipv4.dhcp true, give it bridge.external_interfaces, or see that an instance serves DHCP there`,
+      needs: undefined,
+    })
+  }
   for (const nat of situation.stack.nats) {
     for (const name of nat.reaches) {
       if (site.services[name] === undefined) {

@@ -53,6 +53,18 @@ export type ObservedArea = {
   readonly area: Area
   readonly networks: readonly NetworkObject[]
   readonly instances: readonly ObservedInstance[]
+  /** Networks that are not as they were made. */
+  readonly changed_networks?: readonly { readonly segment: string; readonly changes: readonly HandChange[] }[]
+}
+
+/** What the engine holds other than Lifeboat made it: somebody changed it there. */
+export type HandChange = {
+  /** As the engine names it: `config limits.memory`, `device nic-app hwaddr`. */
+  readonly place: string
+  /** Undefined: was not there. */
+  readonly made: string | undefined
+  /** Undefined: is gone. */
+  readonly found: string | undefined
 }
 
 export type ObservedInstance = {
@@ -64,6 +76,10 @@ export type ObservedInstance = {
   readonly started_at: string | undefined
   /** Listed, and its engine died before it was made to the end: not to be started or cloned, but made again. */
   readonly half_made?: true
+  /** Fingerprint of the image that it was made from. */
+  readonly made_from?: string
+  /** Of launched instances only. */
+  readonly by_hand?: readonly HandChange[]
 }
 
 export type Power = 'running' | 'stopped' | 'paused' | 'broken'
@@ -189,6 +205,8 @@ export type Survey = {
   readonly images: Readonly<Record<string, string>>
   readonly outside: boolean
   readonly services_network: boolean
+  /** Which of the two are bridges of the engine's own, without an uplink, on which it gives no addresses; of others it knows nothing. */
+  readonly without_dhcp?: readonly ('outside' | 'services')[]
   readonly pool: {
     readonly name: string
     readonly driver: string

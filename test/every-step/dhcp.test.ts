@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { plan, type Request, resume, run } from '../../src/lifeboat.ts'
-import { stackFile } from './rig.ts'
+import { rig, stackFile } from './rig.ts'
 import { after } from './scenes.ts'
 
 const deploy: Request = { verb: 'deploy', file: stackFile, site: 'east', remove: [] }
@@ -38,4 +38,16 @@ test('a leg without a lease is named; resumed, its client is made to ask at once
   })
   expect((await resume(on.controller(), ran.operation, () => {})).outcome).toBe('done')
   expect(blinks).toHaveLength(4)
+})
+
+test('an uplink of which the engine knows that nobody gives addresses there is told before anything is changed', async () => {
+  const on = rig()
+  on.world.site('east').withoutDhcp = ['outside']
+  const planned = await plan(on.controller(), deploy, on.world.clock.now())
+  expect('plan' in planned && planned.plan.findings).toEqual([
+    expect.objectContaining({
+      level: 'warning',
+      what: 'nobody gives addresses on the outside bridge "outside" at east: its DHCP is off in Incus and it has no uplink',
+    }),
+  ])
 })

@@ -122,6 +122,37 @@ export function instances(use: () => Workbench): void {
     expect(await east.leaseOf(fw, 'no-such-interface')).toBeUndefined()
   })
 
+  test('an instance is renamed when it is stopped, with all that it is; a name that is taken is a conflict', async () => {
+    const bench = use()
+    const { east, area } = bench
+    const web = await running(bench, east, 'web1', 'mine')
+    await refused(east, east.rename(web, 'web2'), 'conflict')
+    await east.power(web, 'kill', 5)
+    for (let round = 0; round < 2; round++) await east.rename(web, 'web2')
+    expect(await seen(east, web)).toBeUndefined()
+    expect((await seen(east, { area, name: 'web2' }))?.object).toEqual({ ...web, name: 'web2' })
+    expect(await dataInClone(bench, east, { area, name: 'web2' })).toBe('mine')
+    await east.ensureInstance(web)
+    await refused(east, east.rename(web, 'web2'), 'conflict')
+    await refused(east, east.rename(machine(bench, area, 'web8'), 'web9'), 'not-found')
+  })
+
+  test('all legs are cut and restored, also those to segments', async () => {
+    const bench = use()
+    const { east, area } = bench
+    const legs = { interface: 'eth0', mac: '02:00:5e:00:00:03', network: 'segment', segment: 'front' } as const
+    const fw = machine(bench, area, 'fw', { role: 'appliance', nics: [legs] })
+    await east.ensureArea(area)
+    await east.ensureNetwork({ type: 'network', area, segment: 'front' })
+    await east.ensureInstance(fw)
+    for (let round = 0; round < 2; round++) await east.cutLegs(fw, true, 'all')
+    await east.power(fw, 'start', WITHIN_S)
+    expect((await bench.legCarries?.('east', fw, 'eth0')) ?? false).toBe(false)
+    for (let round = 0; round < 2; round++) await east.cutLegs(fw, false, 'all')
+    expect((await bench.legCarries?.('east', fw, 'eth0')) ?? true).toBe(true)
+    expect((await seen(east, fw))?.object).toEqual(fw)
+  })
+
   test('the console has a tail', async () => {
     const bench = use()
     const web = await running(bench, bench.east, 'web1')

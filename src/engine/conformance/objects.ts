@@ -55,7 +55,10 @@ export function objects(use: () => Workbench): void {
         new Map(
           [web, firewall].map((object) => [
             object.name,
-            { object, power: 'stopped', snapshots: [], started_at: undefined },
+            {
+              ...{ object, power: 'stopped', snapshots: [], started_at: undefined },
+              ...{ by_hand: [], made_from: expect.any(String) },
+            },
           ]),
         ),
       )

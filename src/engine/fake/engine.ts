@@ -38,6 +38,7 @@ export function fakeEngine(place: Place): Engine {
         images: Object.fromEntries(site.images),
         outside: site.outside,
         services_network: site.servicesNetwork,
+        without_dhcp: site.withoutDhcp,
         pool: { name: 'default', driver: 'fake', free_bytes: site.freeBytes(), total_bytes: site.total_bytes },
         clock_ahead_ms: site.clock_ahead_ms,
       })),
@@ -112,6 +113,19 @@ export function fakeEngine(place: Place): Engine {
     cutLegs: (ref, cut) =>
       call('cutLegs', [ref], { takes_ms: 20 }, (work) => {
         instanceOf(ref, work).legsCut = cut
+      }),
+
+    rename: (ref, name) =>
+      call('rename', [ref, name], { takes_ms: 40 }, (work) => {
+        const instances = areaOf(ref.area, work).instances
+        const [from, to] = [ownInstance(ref), instances.get(name)]
+        if (from === undefined && to !== undefined) return
+        if (to !== undefined) throw work.error('conflict', `${name} is there already`)
+        const instance = instanceOf(ref, work)
+        if (instance.power !== 'stopped') throw work.error('conflict', `${refLabel(ref)} is ${instance.power}`)
+        instance.object = { ...instance.object, name }
+        instances.delete(ref.name)
+        instances.set(name, instance)
       }),
 
     exec: (ref, argv, within_s) =>
@@ -361,12 +375,14 @@ function observedArea({ area, networks, instances }: FakeArea): ObservedArea {
     networks: [...networks.values()],
     instances: [...instances.values()]
       .filter((each) => !each.foreign)
-      .map(({ object, power, snapshots, started_at, half_made }) => ({
+      .map(({ object, power, snapshots, started_at, half_made, made_from, by_hand }) => ({
         object,
         power,
         snapshots: [...snapshots.keys()],
         started_at,
         ...(half_made ? { half_made } : {}),
+        ...(made_from === undefined ? {} : { made_from }),
+        ...(area.kind === 'stack' ? { by_hand } : {}),
       })),
   }
 }

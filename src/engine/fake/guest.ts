@@ -1,9 +1,12 @@
 import { Buffer } from 'node:buffer'
 import type { ExecResult } from '../contract.ts'
+import { applianceTool } from './appliance.ts'
 import { type ExecContext, type FakeInstance, writeFile } from './site.ts'
 
 /** What a guest answers that no test has scripted: a few words of shell, readiness, and the tools of the appliance. */
 export async function defaultGuest(context: ExecContext): Promise<ExecResult> {
+  const tool = applianceTool(context)
+  if (tool !== undefined) return tool
   const [program = '', ...rest] = context.argv
   const base = program.split('/').at(-1)!
   if (base === 'sh' || base === 'bash') return await shell(context, rest.at(-1) ?? '')

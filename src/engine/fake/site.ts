@@ -1,7 +1,16 @@
 import { Buffer } from 'node:buffer'
 import type { Clock } from '../../lib/clock.ts'
 import { formatAddress6, fromMac, prefix6 } from '../../lib/ip6.ts'
-import type { Area, Claimed, InstanceObject, InstanceRef, NetworkObject, Nic, Power } from '../../state/objects.ts'
+import type {
+  Area,
+  Claimed,
+  HandChange,
+  InstanceObject,
+  InstanceRef,
+  NetworkObject,
+  Nic,
+  Power,
+} from '../../state/objects.ts'
 import type { ExecResult } from '../contract.ts'
 import { areaLabel } from '../describe.ts'
 
@@ -19,6 +28,7 @@ export class FakeSite {
   boots = 0
   outside = true
   servicesNetwork = true
+  withoutDhcp: readonly ('outside' | 'services')[] = []
   total_bytes = 20_000_000_000
   clock_ahead_ms = 0
   memory: { free_bytes: number; total_bytes: number } | undefined = {
@@ -50,6 +60,7 @@ export class FakeSite {
     this.boots = other.boots
     this.outside = other.outside
     this.servicesNetwork = other.servicesNetwork
+    this.withoutDhcp = other.withoutDhcp
     this.total_bytes = other.total_bytes
     this.clock_ahead_ms = other.clock_ahead_ms
     this.memory = other.memory
@@ -146,6 +157,8 @@ export class FakeSite {
       half_made: false,
       foreign: false,
       console: [],
+      made_from: from?.made_from ?? this.images.get(object.image),
+      by_hand: [],
     }
   }
 
@@ -214,7 +227,7 @@ export type FakeArea = {
 }
 
 export type Files = ReadonlyMap<string, { readonly content: Buffer; readonly mode: number }>
-export type FakeData = { readonly files: Files; readonly version: number }
+export type FakeData = { readonly files: Files; readonly version: number; readonly made_from?: string | undefined }
 
 export type FakeSnapshot = FakeData & {
   /** Equal at source and replica: what an increment can be based on. */
@@ -244,6 +257,9 @@ export type FakeInstance = {
   half_made: boolean
   readonly foreign: boolean
   readonly console: string[]
+  readonly made_from: string | undefined
+  /** What a test says that somebody changed in the engine. */
+  by_hand: readonly HandChange[]
 }
 
 export type GuestBehaviour = {

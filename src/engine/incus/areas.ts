@@ -64,6 +64,15 @@ export async function removeArea(site: IncusSite, area: Area): Promise<void> {
   await site.client.send('DELETE', `/1.0/projects/${name}`)
 }
 
+/** No address, no DHCP, no DNS, no NAT: whatever a segment needs, the stack's own appliances provide. */
+export const segmentConfig = {
+  'ipv4.address': 'none',
+  'ipv6.address': 'none',
+  'ipv4.firewall': 'false',
+  'ipv6.firewall': 'false',
+  'dns.mode': 'none',
+} as const
+
 export async function ensureNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const there = await settledNetwork(site, network)
@@ -88,15 +97,7 @@ async function makeNetwork(site: IncusSite, network: NetworkObject): Promise<voi
     name: bridgeOf(network),
     type: 'bridge',
     description: `Lifeboat: segment ${network.segment} of ${projectOf(network.area)}`,
-    // No address, no DHCP, no DNS, no NAT: whatever a segment needs, the stack's own appliances provide.
-    config: {
-      'ipv4.address': 'none',
-      'ipv6.address': 'none',
-      'ipv4.firewall': 'false',
-      'ipv6.firewall': 'false',
-      'dns.mode': 'none',
-      ...networkMarks(network),
-    },
+    config: { ...segmentConfig, ...networkMarks(network) },
   })
 }
 

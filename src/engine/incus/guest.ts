@@ -72,12 +72,17 @@ async function explain(site: IncusSite, ref: InstanceRef, thrown: unknown): Prom
 }
 
 /** Takes the legs away or puts them back as devices: on a running instance the interface is gone when this returns. */
-export async function cutLegs(site: IncusSite, ref: InstanceRef, cut: boolean): Promise<void> {
+export async function cutLegs(
+  site: IncusSite,
+  ref: InstanceRef,
+  cut: boolean,
+  which: 'outer' | 'all' = 'outer',
+): Promise<void> {
   for (let tries = 1; ; tries++) {
     const { value, etag } = await load(site, ref)
     const object = instanceOf(ref.name, value.config)
     if (object === undefined) throw refuse(site.options.site, 'conflict', `the marks of ${place(ref)} are incomplete`)
-    const outer = new Set(object.nics.filter((nic) => nic.network !== 'segment').map(deviceName))
+    const outer = new Set(object.nics.filter((nic) => which === 'all' || nic.network !== 'segment').map(deviceName))
     const legs = Object.entries(legsOf(site, object)).filter(([device]) => outer.has(device))
     const others = Object.fromEntries(Object.entries(value.devices).filter(([device]) => !outer.has(device)))
     const devices = cut ? others : { ...others, ...Object.fromEntries(legs) }

@@ -8,7 +8,7 @@ import { readClaim, removeClaim, swapClaim } from './claims.ts'
 import { incusClient } from './client.ts'
 import { engineError } from './errors.ts'
 import { consoleTail, cutLegs, exec, leaseOf, power, put } from './guest.ts'
-import { clone, ensureInstance, removeInstance, removeSnapshot, setDigest } from './instances.ts'
+import { clone, ensureInstance, removeInstance, removeSnapshot, rename, setDigest } from './instances.ts'
 import { observe, stacks } from './observe.ts'
 import type { IncusOptions } from './options.ts'
 import { receive, type Sender, sender } from './receive.ts'
@@ -33,7 +33,8 @@ export function incusEngine(options: IncusOptions): Engine {
     setDigest: (instance, digest) => setDigest(site, instance, digest),
     clone: (from, target) => clone(site, from, target),
     power: (instance, verb, within_s) => power(site, instance, verb, within_s),
-    cutLegs: (instance, cut) => cutLegs(site, instance, cut),
+    cutLegs: (instance, cut, which) => cutLegs(site, instance, cut, which),
+    rename: (instance, name) => rename(site, instance, name),
     exec: (instance, argv, within_s) => exec(site, instance, argv, within_s),
     leaseOf: (instance, interfaceName, family) => leaseOf(site, instance, interfaceName, family),
     consoleTail: (instance, lines) => consoleTail(site, instance, lines),

@@ -56,6 +56,18 @@ export async function setDigest(site: IncusSite, ref: InstanceRef, digest: strin
   await patchConfig(site, ref, { [DIGEST]: digest })
 }
 
+/** Incus renames only what is stopped. */
+export async function rename(site: IncusSite, ref: InstanceRef, name: string): Promise<void> {
+  const target = { area: ref.area, name }
+  const [from, to] = await Promise.all([lookup(site, ref), lookup(site, target)])
+  if (from === undefined && to !== undefined) return
+  if (to !== undefined) throw refuse(site.options.site, 'conflict', `${place(target)} is there already`)
+  const found = from ?? (await load(site, ref))
+  if (powerOf(found.value.status) !== 'stopped')
+    throw refuse(site.options.site, 'conflict', `${place(ref)} is ${found.value.status.toLowerCase()}: stop it first`)
+  await site.client.run('POST', path(ref), { name }, { project: projectOf(ref.area), operation_s: REMOVE_S })
+}
+
 export async function removeInstance(site: IncusSite, ref: InstanceRef): Promise<void> {
   const found = await lookup(site, ref)
   if (found === undefined) return

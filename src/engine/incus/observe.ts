@@ -1,5 +1,6 @@
 import type { Area, Observed, ObservedArea, ObservedInstance, Power } from '../../state/objects.ts'
 import { areaLabel } from '../describe.ts'
+import { instanceChanges, networkChanges } from './by-hand.ts'
 import { readClaim } from './claims.ts'
 import { areaOf, instanceOf, isMarked, networkOf, projectOf, stackOf } from './names.ts'
 import type { IncusInstance, IncusNetwork, IncusProject, IncusSite } from './site.ts'
@@ -64,11 +65,17 @@ async function observeArea(
   return {
     area,
     networks: networks.flatMap((each) => (isMarked(each.config, area) ? (networkOf(each.config) ?? []) : [])),
-    instances: instances.value.flatMap((each) => observeInstance(area, each, snapshots.get(each.name) ?? [])),
+    instances: instances.value.flatMap((each) => observeInstance(site, area, each, snapshots.get(each.name) ?? [])),
+    ...(area.kind === 'stack' ? { changed_networks: networkChanges(area, networks) } : {}),
   }
 }
 
-function observeInstance(area: Area, instance: IncusInstance, snapshots: readonly string[]): ObservedInstance[] {
+function observeInstance(
+  site: IncusSite,
+  area: Area,
+  instance: IncusInstance,
+  snapshots: readonly string[],
+): ObservedInstance[] {
   const object = instanceOf(instance.name, instance.config)
   if (object === undefined || areaLabel(object.area) !== areaLabel(area)) return []
   const started = Date.parse(instance.last_used_at)
@@ -79,6 +86,8 @@ function observeInstance(area: Area, instance: IncusInstance, snapshots: readonl
       snapshots,
       started_at: Number.isNaN(started) || started <= 0 ? undefined : new Date(started).toISOString(),
       ...(isHalfMade(instance) ? { half_made: true as const } : {}),
+      ...(area.kind === 'stack' ? { by_hand: instanceChanges(site, object, instance) } : {}),
+      ...(instance.config[MADE_FROM] === undefined ? {} : { made_from: instance.config[MADE_FROM] }),
     },
   ]
 }
@@ -94,6 +103,8 @@ export function isHalfMade(instance: IncusInstance): boolean {
   const never = Number.isNaN(started) || started <= 0
   return never && powerOf(instance.status) === 'stopped' && instance.config['volatile.apply_template'] === undefined
 }
+/** Incus keeps it over copies and renames. */
+const MADE_FROM = 'volatile.base_image'
 
 /** From `/1.0/storage-pools/P/volumes/container/db1/snapshots/p1?project=X`; names of points sort by time. */
 function snapshotsIn(volumes: readonly string[]): ReadonlyMap<string, readonly string[]> {

@@ -108,8 +108,8 @@ export async function scratchPair(): Promise<ScratchPair> {
       const { config } = JSON.parse(stdout) as { config: Record<string, string> }
       const host = config[`volatile.nic-${interfaceName}.host_name`]
       if (host === undefined) return false
-      const links = await run('ip', ['-n', sides[at].netns, '-br', 'link', 'show', 'master', interfaceName])
-      return links.stdout.includes(host)
+      const links = await run('ip', ['-n', sides[at].netns, '-o', 'link', 'show'])
+      return links.stdout.split('\n').some((line) => line.includes(`${host}@`) && line.includes(' master '))
     },
     testEngineKilled: async (at, during) => {
       const work = during()

@@ -19,10 +19,20 @@ export async function survey(site: IncusSite): Promise<Survey> {
     ),
     outside: bridges.has(outsideBridge),
     services_network: bridges.has(servicesBridge),
+    without_dhcp: (['outside', 'services'] as const).filter((which) => {
+      const name = which === 'outside' ? outsideBridge : servicesBridge
+      return networks.value.some((each) => each.name === name && givesNothing(each))
+    }),
     pool: { name: pool, driver: storage.value.driver, free_bytes: total - used, total_bytes: total },
     // A Date header is cut to the second: on average half a second has passed since.
     clock_ahead_ms: Math.round(Date.parse(storage.date) + 500 - middle),
   }
+}
+
+/** Nobody else can be asked: who gives addresses on a bridge that is not Incus' own, or behind its uplink, shows only by a lease. */
+function givesNothing({ managed, config }: IncusNetwork): boolean {
+  const none = (config['ipv4.address'] ?? 'none') === 'none' || config['ipv4.dhcp'] === 'false'
+  return managed && none && (config['bridge.external_interfaces'] ?? '') === ''
 }
 
 type Image = { readonly fingerprint: string; readonly aliases: readonly { readonly name: string }[] }

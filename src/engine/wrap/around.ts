@@ -47,6 +47,7 @@ const CALLS: Readonly<Record<EngineCall, true>> = {
   clone: true,
   power: true,
   cutLegs: true,
+  rename: true,
   exec: true,
   leaseOf: true,
   consoleTail: true,
