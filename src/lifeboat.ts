@@ -9,12 +9,14 @@ import type { Engine } from './engine/contract.ts'
 import { EngineError } from './engine/error.ts'
 import { abort, execute, pastNoReturn, type Watcher } from './execute/execute.ts'
 import { fold, type JournalEvent, type Outcome } from './execute/journal.ts'
+import { lookInside } from './execute/look.ts'
 import { reach } from './execute/reach.ts'
 import type { Outside, World } from './execute/world.ts'
 import type { Clock } from './lib/clock.ts'
 import { overlaps, prefix } from './lib/ip.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
+import { type Compared, compare } from './operations/differences.ts'
 import { type DrillRequest, planDrill } from './operations/drill.ts'
 import { planFailback } from './operations/failback.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
@@ -98,7 +100,8 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       const wrong = await certificateFindings(stack, request.file, now)
       if (wrong.some(({ level }) => level === 'error')) return { refused: wrong }
       const situation = await look(lifeboat, stack, definition, now)
-      const seen = await withOthersPrefixes(lifeboat, await withDns(lifeboat, situation, dns_within_s))
+      const inside = await lookInside((site) => engineOf(lifeboat, site), situation)
+      const seen = await withOthersPrefixes(lifeboat, await withDns(lifeboat, inside, dns_within_s))
       const planned = planDeploy(seen, request)
       return 'refused' in planned
         ? planned
@@ -324,6 +327,32 @@ async function recordsOf(lifeboat: Lifeboat, stack: string, claim: Step): Promis
   if (listed.exit !== 0)
     throw new Error(`the records command ended with exit code ${listed.exit} in ${records.machine}: ${said}`)
   return new Set(listed.stdout.split('\n').map((line) => line.trim()))
+}
+
+/** The stack file, or the definition that was deployed, against what is at both sites. */
+export async function diff(
+  lifeboat: Lifeboat,
+  name: string,
+  file: string | undefined,
+  now: Date,
+): Promise<Compared | { readonly refused: readonly Finding[] }> {
+  const seen =
+    file === undefined ? await lookByName(lifeboat, name, 'active', now) : await lookFor(lifeboat, name, file, now)
+  if ('refused' in seen) return seen
+  return compare(await lookInside((site) => engineOf(lifeboat, site), seen))
+}
+
+async function lookFor(
+  lifeboat: Lifeboat,
+  name: string,
+  file: string,
+  now: Date,
+): Promise<Situation | { readonly refused: readonly Finding[] }> {
+  const text = await readFile(file, 'utf8')
+  const stack = stackOf(text, file)
+  if (stack.name === name) return look(lifeboat, stack, await defined(text, file, stack), now)
+  const what = `${file} is of the stack "${stack.name}", not of "${name}"`
+  return { refused: [{ level: 'error', what, hint: `lifeboat diff ${stack.name} ${file}`, needs: 'change' }] }
 }
 
 /** What only a copy that was set aside holds, by the stack's own `records` command; undefined where it names none. */

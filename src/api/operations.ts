@@ -13,6 +13,7 @@ export const OperationRequest = z.discriminatedUnion('verb', [
     file: z.string().min(1).max(200).describe('A stack file below the stacks folder of the controller.'),
     site: SiteName.optional(),
     remove: z.array(z.string().max(63)).max(1000).default([]).describe('Instances that may go.'),
+    overwrite: z.array(z.string().max(63)).max(1000).default([]).describe('Instances whose changes by hand may go.'),
   }),
   z.strictObject({ verb: z.literal('replicate'), ...on }),
   z.strictObject({

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   guard: async () => (await import('./guard.ts')).guardCommand(),
   rescue: async () => (await import('./rescue.ts')).rescueCommand(),
   destroy: async () => (await import('./destroy.ts')).destroyCommand(),
+  diff: async () => (await import('./diff.ts')).diffCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   points: async () => (await import('./points.ts')).pointsCommand(),
   report: async () => (await import('./report.ts')).reportCommand(),
@@ -54,6 +55,7 @@ const atSites = [
   'guard',
   'rescue',
   'destroy',
+  'diff',
   'status',
   'points',
   'resume',
@@ -79,7 +81,11 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 64
-  else process.exitCode = (await import('./exit.ts')).reportError(error)
+  else {
+    const code = (await import('./exit.ts')).reportError(error)
+    // 1 would say that something differs.
+    process.exitCode = named === 'diff' && code === 1 ? 2 : code
+  }
 }
 
 /** The value of `--sites`, before the command line is parsed as a whole. */

@@ -12,6 +12,7 @@ type Options = {
   readonly point?: string
   readonly siteIsDown: readonly string[]
   readonly remove: readonly string[]
+  readonly overwrite: readonly string[]
   readonly promote?: boolean
   readonly json?: boolean
 }
@@ -28,6 +29,7 @@ export function planCommand(): Command {
     .option('--point <name>', 'as in failover and drill')
     .option('--site-is-down <site...>', 'as in failover', [])
     .option('--remove <instance...>', 'as in deploy', [])
+    .option('--overwrite <instance...>', 'as in deploy', [])
     .option('--promote', 'as in drill')
     .option('--json', 'the plan as JSON')
     .action(async (verb: string, stack: string, options: Options, command: Command) => {
@@ -51,7 +53,7 @@ export function planCommand(): Command {
 function requestOf(verb: string, stack: string, options: Options): Request | undefined {
   switch (verb) {
     case 'deploy':
-      return { verb, file: stack, site: options.site, remove: options.remove }
+      return { verb, file: stack, site: options.site, remove: options.remove, overwrite: options.overwrite }
     case 'replicate':
       return { verb, stack }
     case 'drill':

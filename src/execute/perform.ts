@@ -8,7 +8,9 @@ import { changeClaim, changeRole, restoreClaim, takeClaim } from './claims.ts'
 import { performDrill } from './drill.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
+import { contentOf, load, loadBack } from './load.ts'
 import { reach } from './reach.ts'
+import { sound } from './sound.ts'
 import type { Ipv6Record, World } from './world.ts'
 
 export type Performing = {
@@ -52,14 +54,24 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.ensureInstance(action.instance)
       return {}
     case 'configure': {
-      const secrets = await world.secrets(action.secrets, action.secrets_from, site)
-      await engine.put(action.instance, [
-        ...action.files.map((file) => ({ path: file.path, content: file.text, mode: 0o644 })),
-        ...secrets.map((secret) => ({ ...secret, mode: 0o600 })),
-      ])
+      await engine.put(action.instance, await contentOf(world, action, site))
       await engine.setDigest(action.instance, action.digest)
       return { digest: action.digest }
     }
+    case 'load':
+      await load(engine, action.instance, await contentOf(world, action, site), action)
+      return { digest: action.digest }
+    case 'load-back':
+      await loadBack(engine, action.instance, action)
+      return {}
+    case 'sound':
+      await sound(action, context)
+      return {}
+    case 'rename':
+      await engine.rename(action.instance, action.name)
+      return {}
+    case 'felt':
+      return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal, felt_try_s)) }
     case 'clone':
       await engine.clone(action.from, action.target)
       return {}
@@ -69,7 +81,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.power(action.instance, action.verb, action.within_s)
       return {}
     case 'cut-legs':
-      await engine.cutLegs(action.instance, action.cut)
+      await engine.cutLegs(action.instance, action.cut, action.which)
       return {}
     case 'ready':
       return ready(action, context)
@@ -97,7 +109,11 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       })
       return { points: action.names.length }
     case 'definition':
-      await changeClaim(engine, action.stack, (claim) => ({ ...claim, definition: action.definition }))
+      await changeClaim(engine, action.stack, (claim) => {
+        if (action.as !== undefined && claim.role !== action.as)
+          throw new EngineError('conflict', site, 'definition', `${site} is ${claim.role} now, not ${action.as}`)
+        return { ...claim, definition: action.definition }
+      })
       return { digest: action.definition.digest }
     case 'remove-snapshot':
       await engine.removeSnapshot(action.instance, action.snapshot)
@@ -167,6 +183,8 @@ function born({ born: wanted }: Extract<Action, { do: 'role' }>, context: Perfor
     incremental: true,
   }
 }
+/** A lost SYN is sent again after a second: a new try is sooner. */
+const felt_try_s = 0.5
 
 async function ready(action: Extract<Action, { do: 'ready' }>, context: Performing): Promise<Found> {
   const engine = context.world.engine(context.site)

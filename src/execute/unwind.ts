@@ -63,6 +63,10 @@ function describe(action: Action): string {
       return `${action.cut ? 'cut' : 'restore'} the legs of ${action.instance.name}`
     case 'announcing':
       return `${action.announce ? 'announce' : 'withdraw'} ${action.prefixes.join(' ')}`
+    case 'rename':
+      return `call ${action.instance.name} ${action.name} again`
+    case 'load-back':
+      return `load the former configuration into ${action.instance.name} again`
     case 'unpause':
       return `resume and thaw ${action.instances.map((each) => each.name).join(' ')}`
     case 'remove-point':

@@ -38,8 +38,14 @@ export interface Outside {
   ): Promise<void>
   /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
   routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]>
-  /** Waits for the first good answer at a place. */
-  goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal): Promise<GoodAnswer>
+  /** Waits for the first good answer at a place; one try gets `try_s`. */
+  goodAnswer(
+    place: string,
+    check: CheckAction,
+    within_s: number,
+    signal: AbortSignal,
+    try_s?: number,
+  ): Promise<GoodAnswer>
 }
 
 export type GoodAnswer = {

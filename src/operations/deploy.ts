@@ -1,13 +1,23 @@
-import type { CompiledInstance } from '../compile/compiled.ts'
+import type { CompiledAppliance, CompiledInstance } from '../compile/compiled.ts'
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
-import type { Area, Claim, Claimed, InstanceRef, ObservedInstance } from '../state/objects.ts'
+import type {
+  Area,
+  Claim,
+  Claimed,
+  HandChange,
+  InstanceObject,
+  InstanceRef,
+  ObservedInstance,
+} from '../state/objects.ts'
 import { clocks } from './clocks.ts'
+import { handMade } from './hand-made.ts'
 import { announcers, ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
 import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
-import { physicalCount } from './physical.ts'
+import { clearSteps, loadStep, type Renewal, renewalOf, replaceSteps } from './renew.ts'
+import { renewStandby } from './renew-standby.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks, lacksRoutes } from './survey.ts'
 
@@ -16,6 +26,8 @@ export type DeployRequest = {
   readonly site: string | undefined
   /** Instances that are no longer in the stack file and may be removed with their data. */
   readonly remove: readonly string[]
+  /** Instances whose changes by hand may be lost. */
+  readonly overwrite?: readonly string[] | undefined
 }
 
 /** Makes the active site match the stack file. What matches already is left alone. */
@@ -39,7 +51,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   const observed = view.answer?.observed.areas.find((each) => each.area.kind === 'stack')
   const seen = new Map(observed?.instances.filter(isWhole).map((each) => [each.object.name, each]) ?? [])
   const changes = view.compiled.instances.map((instance) =>
-    changeOf(situation, view, instance, seen.get(instance.name)),
+    changeOf(situation, view, instance, seen.get(instance.name), request.overwrite ?? []),
   )
   const refused = changes.flatMap((change) => (change.kind === 'refused' ? [change.finding] : []))
   const gone = [...seen.values()].filter(
@@ -79,22 +91,35 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   )
   const make = new Map<string, Origin>()
   for (const change of changes) if (change.kind === 'make') make.set(change.instance.name, change.origin)
-  const before = changes.flatMap((change) =>
-    change.kind === 'make' || change.kind === 'reconfigure' || change.kind === 'start' ? change.before : [],
+  const before = changes.flatMap((change) => (change.kind === 'make' || change.kind === 'start' ? change.before : []))
+  const first_of_all = [...opening, ...removals].map((each) => each.id)
+  const renewed = changes.flatMap((change) =>
+    change.kind === 'renew' ? [{ ...change, view, after: first_of_all }] : [],
   )
+  const loads = renewed.flatMap((each) => (each.renewal.by === 'load' ? [loadStep(each, each.renewal)] : []))
+  const replaced = renewed.flatMap((each) =>
+    each.renewal.by === 'replace' ? [{ ...each, why: each.renewal.why }] : [],
+  )
+  const swaps = [...loads, ...replaceSteps(situation, replaced)]
   const restarts = changes.flatMap((change) =>
-    change.kind === 'reconfigure' || change.kind === 'start'
+    change.kind === 'start'
       ? start(view, area, change.instance, ...change.before.map((each) => each.id), ...opening.map((each) => each.id))
       : [],
   )
   const untouched = changes.every((change) => change.kind === 'same') && gone.length === 0
+  const after_swap = [...loads.map((each) => each.id), ...replaced.map((each) => `check ${each.appliance.name}`)]
+  const rest = [
+    ...launch({ view, area, make, after: [...first_of_all, ...replacedBy(before)] }),
+    ...restarts,
+    ...ingress(situation, view, area, first, 'deploy'),
+  ].map((each) => (comes_after.has(each.phase) ? { ...each, after: [...each.after, ...after_swap] } : each))
+  const afterwards = [...clearSteps(replaced, ['definition']), ...renewStandby(situation, view)]
   const steps = withoutMissing([
     ...opening,
     ...removals,
     ...before,
-    ...launch({ view, area, make, after: [...opening, ...removals].map((each) => each.id).concat(replacedBy(before)) }),
-    ...restarts,
-    ...ingress(situation, view, area, first, 'deploy'),
+    ...swaps,
+    ...rest,
     step(
       'verify',
       site,
@@ -104,9 +129,13 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       {
         after: situation.clients
           .flatMap((place) => situation.stack.checks.map((_, index) => `check ${index + 1} at ${place.name}`))
-          .concat(groupsOf(view).map(([group]) => `ready ${group}`)),
+          .concat(groupsOf(view).map(([group]) => `ready ${group}`))
+          .concat(after_swap),
+        // What follows lets go of what a way back would need.
+        point_of_no_return: afterwards.length > 0,
       },
     ),
+    ...afterwards,
   ])
   const standby = viewOf(situation, situation.stack.protect?.standby ?? '')
   // It is needed there only in the hour of need, when nobody has time to agree on it.
@@ -114,6 +143,8 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   const findingsAll: Finding[] = [
     ...findings,
     ...later.map((each): Finding => ({ ...each, level: 'warning', needs: undefined })),
+    ...(back === undefined ? leftAlone(view, changes) : []),
+    ...costs(changes),
     ...clocks(situation),
     ...dnsFindings(view, 'warning'),
   ]
@@ -127,7 +158,6 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
         : `make ${situation.stack.name} at ${site} match the stack file: ${summaryOf(changes, gone)}`,
       steps,
       touches: touchPoints(situation, view, 'deploy'),
-      physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point: undefined,
       undoable: true,
@@ -246,7 +276,15 @@ type Change =
       readonly before: readonly Step[]
       readonly replaces: boolean
     }
-  | { readonly kind: 'reconfigure' | 'start'; readonly instance: CompiledInstance; readonly before: readonly Step[] }
+  | { readonly kind: 'start'; readonly instance: CompiledInstance; readonly before: readonly Step[] }
+  | {
+      readonly kind: 'renew'
+      readonly instance: CompiledInstance
+      readonly appliance: CompiledAppliance
+      readonly object: InstanceObject
+      readonly seen: ObservedInstance
+      readonly renewal: Renewal
+    }
   | { readonly kind: 'refused'; readonly instance: CompiledInstance; readonly finding: Finding }
 
 function changeOf(
@@ -254,6 +292,7 @@ function changeOf(
   view: SiteView,
   instance: CompiledInstance,
   seen: ObservedInstance | undefined,
+  overwrite: readonly string[],
 ): Change {
   const area = stackArea(situation.stack.name)
   const site = view.site.name
@@ -265,7 +304,9 @@ function changeOf(
     finish: configure(view, ref, instance, object.digest, `make ${instance.name}`),
   }
   if (seen === undefined) return { kind: 'make', instance, origin, before: [], replaces: false }
-  if (seen.object.digest === object.digest) {
+  const found = view.answer?.inspected?.[instance.name]
+  const hands = instance.kind === 'appliance' && found !== undefined ? handMade(instance, found) : []
+  if (seen.object.digest === object.digest && hands.length === 0) {
     if (seen.power === 'running') return { kind: 'same', instance }
     if (seen.power === 'paused') {
       const resume = step(
@@ -279,17 +320,26 @@ function changeOf(
     }
     return { kind: 'start', instance, before: [] }
   }
-  const sameLegs = JSON.stringify(seen.object.nics) === JSON.stringify(object.nics)
-  if (instance.kind === 'appliance' && sameLegs) {
-    const stop = step(
-      'stop',
-      site,
-      `stop ${instance.name}`,
-      { do: 'power', instance: ref, verb: 'stop', within_s: 10 },
-      'its configuration changed',
-    )
-    return { kind: 'reconfigure', instance, before: [stop, ...configure(view, ref, instance, object.digest, stop.id)] }
+  const renewal = instance.kind === 'appliance' ? renewalOf(situation, view, instance, object, seen) : undefined
+  const lost = [
+    ...hands.filter((each) => each.down === undefined).map((each) => `${each.place} (${each.what})`),
+    ...(renewal?.by === 'load' ? [] : (seen.by_hand ?? []).map(handWords)),
+  ]
+  const stateful = instance.kind === 'machine' && instance.stateful
+  if (lost.length > 0 && !stateful && !overwrite.includes(instance.name)) {
+    return {
+      kind: 'refused',
+      instance,
+      finding: {
+        level: 'error',
+        what: `${instance.name} at ${site} was changed by hand, and that would be lost: ${lost.join('; ')}`,
+        hint: `lifeboat diff ${situation.stack.name} shows it; --overwrite ${instance.name} lets it go`,
+        needs: 'person',
+      },
+    }
   }
+  if (instance.kind === 'appliance' && renewal !== undefined)
+    return { kind: 'renew', instance, appliance: instance, object, seen, renewal }
   if (instance.kind === 'machine' && instance.stateful) {
     return {
       kind: 'refused',
@@ -357,12 +407,59 @@ function firstClaim(situation: Situation, view: SiteView): Claim {
   }
 }
 
+/** Steps that have to find an appliance as it will be. */
+const comes_after: ReadonlySet<Step['phase']> = new Set(['start', 'ready', 'ingress', 'verify'])
+
+const handWords = ({ place, made, found }: HandChange): string =>
+  found === undefined ? `${place} (removed by hand)` : `${place} = ${found}${made === undefined ? '' : `, not ${made}`}`
+
+/** What was changed in the engine and stays, as its instance does. A launch elsewhere has not got it. */
+function leftAlone(view: SiteView, changes: readonly Change[]): readonly Finding[] {
+  const stays = new Set(
+    changes.flatMap((change) =>
+      change.kind === 'make' || (change.kind === 'renew' && change.renewal.by === 'replace')
+        ? []
+        : change.instance.name,
+    ),
+  )
+  const there = view.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []
+  return there.flatMap(({ object, by_hand }): readonly Finding[] => {
+    if (!stays.has(object.name) || by_hand === undefined || by_hand.length === 0) return []
+    const what = `${object.name} at ${view.site.name} was changed by hand: ${by_hand.map(handWords).join('; ')}`
+    return [
+      { level: 'warning', what, hint: 'it is left alone; a launch at the other site has not got it', needs: undefined },
+    ]
+  })
+}
+
+/** What a reader should know before an appliance changes under running connections. */
+function costs(changes: readonly Change[]): readonly Finding[] {
+  const note = (what: string): Finding => ({ level: 'note', what, hint: undefined, needs: undefined })
+  const [loaded, replaced] = [renewals(changes, 'load'), renewals(changes, 'replace')]
+  return [
+    ...(loaded.length === 0
+      ? []
+      : [note(`${loaded.join(' ')}: connections go on, also those that new rules would not let in`)]),
+    ...(replaced.length === 0
+      ? []
+      : [
+          note(
+            `${replaced.join(' ')}: connections through it end, its connection tracking is lost; clients connect anew`,
+          ),
+        ]),
+  ]
+}
+
+const renewals = (changes: readonly Change[], by: Renewal['by']): readonly string[] =>
+  changes.flatMap((change) => (change.kind === 'renew' && change.renewal.by === by ? [change.instance.name] : []))
+
 function summaryOf(changes: readonly Change[], gone: readonly ObservedInstance[]): string {
   const names = (kind: Change['kind']) =>
     changes.filter((change) => change.kind === kind).map((change) => change.instance.name)
   const parts = [
     ['make', names('make')],
-    ['reconfigure', names('reconfigure')],
+    ['load into', renewals(changes, 'load')],
+    ['replace', renewals(changes, 'replace')],
     ['start', names('start')],
     ['remove', gone.map((each) => each.object.name)],
   ] as const

@@ -26,6 +26,10 @@ export const keptName = (machine: string, point: string): string => `${machine}-
 /** What is prepared at the standby is named by its content, so that a new version is built beside the one that works. */
 export const preparedName = (instance: string, digest: string): string => `${instance}-${digest.slice(0, 8)}`
 
+/** A changed appliance is built under the one name, and what it takes the place of is kept under the other until all is seen. */
+export const nextName = (appliance: string): string => `${appliance}-next`
+export const beforeName = (appliance: string): string => `${appliance}-before`
+
 /**
  * What a site held when it lost its role, set aside under the epoch that it had. A `spare` is the copy that an orderly move
  * leaves behind, which the next complete point makes superfluous; a `rescue` has writes that no point has.

@@ -186,7 +186,7 @@ function heldPoints(situation: Situation, active: SiteView, standby: SiteView): 
   return new Set(points.map((point) => point.name))
 }
 
-const keepOf = (situation: Situation): Keep => situation.stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 }
+export const keepOf = (situation: Situation): Keep => situation.stack.protect?.keep ?? { last: 24, hourly: 0, daily: 0 }
 
 /** Clones of points that are gone from the claim, or never got there, make room before anything is received. */
 function makeRoom(situation: Situation, active: SiteView, standby: SiteView): readonly Step[] {

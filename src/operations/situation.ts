@@ -1,6 +1,7 @@
 import type { Compiled } from '../compile/compiled.ts'
 import type { Verb } from '../plan/plan.ts'
 import type { Stack } from '../stack/stack.ts'
+import type { Inspection } from '../state/inspection.ts'
 import type { Capacity, Definition, Observed, ObservedInstance, Owner, Survey } from '../state/objects.ts'
 import type { ClientPlace, Site } from '../state/sites.ts'
 
@@ -69,7 +70,12 @@ export type DnsSight = {
   readonly what: string
 }
 
-export type SiteAnswer = { readonly observed: Observed; readonly survey: Survey }
+export type SiteAnswer = {
+  readonly observed: Observed
+  readonly survey: Survey
+  /** What the running appliances of the launched stack have, by name, where somebody looked. */
+  readonly inspected?: Readonly<Record<string, Inspection>>
+}
 
 export const certificateHint =
   'check the certificates of that site in the site file; a client is trusted there by: incus config trust add-certificate FILE'

@@ -81,8 +81,15 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
     },
 
     /** Waits for the first good answer at a place. */
-    goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal): Promise<GoodAnswer> {
-      return waitForGoodAnswer(placeOf(place), check, { within_s, signal })
+    goodAnswer(
+      place: string,
+      check: CheckAction,
+      within_s: number,
+      signal: AbortSignal,
+      try_s?: number,
+    ): Promise<GoodAnswer> {
+      const options = { within_s, signal, ...(try_s === undefined ? {} : { try_s }) }
+      return waitForGoodAnswer(placeOf(place), check, options)
     },
   }
 

@@ -96,6 +96,7 @@ export const phases = [
   'keep',
   'build',
   'start',
+  'swap',
   'ready',
   'ingress',
   'verify',
@@ -143,14 +144,41 @@ export type Action =
       readonly secrets_from: SecretsFrom
       readonly digest: string
     }
+  /**
+   * Configuration that takes effect in a running appliance: rules in one transaction, programs without losing a
+   * connection. `gone`: files that it has no more. Done or not done, never half.
+   */
+  | {
+      readonly do: 'load'
+      readonly instance: InstanceRef
+      readonly files: readonly ConfigFile[]
+      readonly secrets: readonly SecretFile[]
+      readonly secrets_from: SecretsFrom
+      readonly gone: readonly string[]
+      readonly units: readonly LoadUnit[]
+      readonly digest: string
+    }
+  /** Takes a `load` of that digest back, from what it left in the appliance. */
+  | {
+      readonly do: 'load-back'
+      readonly instance: InstanceRef
+      readonly units: readonly LoadUnit[]
+      readonly digest: string
+      readonly before: string
+    }
+  /** Waits until an appliance is seen to have taken its configuration; `plugged`: and to serve on its legs. */
+  | { readonly do: 'sound'; readonly instance: InstanceRef; readonly plugged: boolean; readonly within_s: number }
+  | { readonly do: 'rename'; readonly instance: InstanceRef; readonly name: string }
+  /** Asks at a client's place without a pause until an answer is good: what a client feels of a swap. */
+  | { readonly do: 'felt'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
   | {
       readonly do: 'clone'
       readonly from: InstanceRef & { readonly snapshot?: string }
       readonly target: InstanceObject
     }
   | { readonly do: 'power'; readonly instance: InstanceRef; readonly verb: PowerVerb; readonly within_s: number }
-  /** Cuts the legs to outside and services networks, so that what goes on running is seen by nobody. */
-  | { readonly do: 'cut-legs'; readonly instance: InstanceRef; readonly cut: boolean }
+  /** Cuts the legs to outside and services networks, so that what goes on running is seen by nobody; or all legs. */
+  | { readonly do: 'cut-legs'; readonly instance: InstanceRef; readonly cut: boolean; readonly which?: 'all' }
   /** Waits until all probes have been seen good, from the instance named or (exec) inside the machine. */
   | {
       readonly do: 'ready'
@@ -200,7 +228,8 @@ export type Action =
       readonly epoch: number
       readonly names: readonly string[]
     }
-  | { readonly do: 'definition'; readonly stack: string; readonly definition: Definition }
+  /** `as`: only where the site still has that role. */
+  | { readonly do: 'definition'; readonly stack: string; readonly definition: Definition; readonly as?: 'standby' }
   | { readonly do: 'remove-snapshot'; readonly instance: InstanceRef; readonly snapshot: string }
   | {
       readonly do: 'remove-instance'
@@ -287,6 +316,9 @@ export type RoleChange = Pick<Claim, 'role' | 'epoch' | 'decided'> & {
   readonly proof?: Claim['proof']
   readonly drilling?: Claim['drilling']
 }
+
+/** What can be loaded in a running appliance: its rules, its balancer with certificates, its addresses and names. */
+export type LoadUnit = 'nft' | 'haproxy' | 'dnsmasq'
 
 /** What a drill does that no launch does: look from inside its bubble, and write down what was seen. */
 export type DrillAction =

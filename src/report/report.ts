@@ -56,7 +56,7 @@ export type StepReport = {
 export type Numbers = {
   /** From the decision to the first good answer at a client's place. */
   readonly rto_ms: number | undefined
-  /** Of a move: from the first client cut off to the first good answer at a client's place. */
+  /** Of a move: from the first client cut off to the first good answer at a client's place. Of a swap: from the first stop. */
   readonly outage_ms?: number | undefined
   /** What was expected of it before, from what was known. */
   readonly estimated_outage_ms?: number | undefined
@@ -173,6 +173,21 @@ function estimated({ phases }: Estimate): number | undefined {
   return Math.round(phases.reduce((all, each) => all + (each.s ?? 0), 0) * 1000)
 }
 
+/** Of appliances that were replaced: 0 where the first request after the first stop was answered. */
+function swapOutage(
+  steps: readonly StepReport[],
+  felt: readonly Readonly<Record<string, string | number | boolean>>[],
+  decided: number,
+): Pick<Numbers, 'outage_ms'> {
+  const stops = steps.flatMap(({ phase, id, from_ms }) =>
+    phase === 'swap' && id.startsWith('stop ') && from_ms !== undefined ? [from_ms] : [],
+  )
+  if (felt.length === 0 || stops.length === 0) return {}
+  const from = Math.min(...stops)
+  const each = felt.map(({ at, tries }) => (Number(tries) <= 1 ? 0 : Date.parse(String(at)) - decided - from))
+  return { outage_ms: Math.max(...each) }
+}
+
 function numbersOf(
   plan: Plan,
   steps: readonly StepReport[],
@@ -198,6 +213,7 @@ function numbersOf(
     rto_ms: moves || !launched || plan.verb === 'replicate' || answers.length === 0 ? undefined : Math.max(...answers),
     ...(moves && answers.length > 0 ? { outage_ms: outage(steps, Math.max(...answers)) } : {}),
     ...(plan.estimate === undefined ? {} : { estimated_outage_ms: estimated(plan.estimate) }),
+    ...swapOutage(steps, found('felt'), decided),
     point_age_ms: plan.point === undefined ? undefined : decided - Date.parse(plan.point.taken_at),
     point: plan.point,
     pause_ms: complete === undefined ? undefined : Number(complete.pause_ms),

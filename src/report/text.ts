@@ -112,11 +112,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
       report.verb === 'deploy' ? 'first good answer' : 'RTO',
       `${formatDuration(n.rto_ms)} from the decision to the first good answer at the client`,
     ])
-  if (n.outage_ms !== undefined)
-    rows.push([
-      'outage',
-      `${formatDuration(n.outage_ms)} from the first client cut off to the first good answer at the client${n.estimated_outage_ms === undefined ? '' : `; estimated before: ${formatDuration(n.estimated_outage_ms)}`}`,
-    ])
+  if (n.outage_ms !== undefined) rows.push(['outage', outageWords(report, n.outage_ms)])
   if (n.point !== undefined && n.point_age_ms !== undefined)
     rows.push([
       report.verb === 'drill' ? 'drilled point' : 'launched point',
@@ -138,6 +134,14 @@ export function numberRows(report: Report): readonly (readonly [string, string])
   if (n.address !== undefined) rows.push(['address', n.address])
   if (n.address6 !== undefined) rows.push(['IPv6 address', n.address6 === 'none' ? 'none: no AAAA record' : n.address6])
   return rows
+}
+
+function outageWords({ verb, numbers: n }: Report, outage_ms: number): string {
+  if (outage_ms === 0) return 'none seen: the first request after the first stop was answered'
+  const from = verb === 'deploy' ? 'the first appliance stopped' : 'the first client cut off'
+  const before =
+    n.estimated_outage_ms === undefined ? '' : `; estimated before: ${formatDuration(n.estimated_outage_ms)}`
+  return `${formatDuration(outage_ms)} from ${from} to the first good answer at the client${before}`
 }
 
 function lossWords(loss: NonNullable<Report['numbers']['loss']>): string {

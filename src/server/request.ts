@@ -14,7 +14,13 @@ type Where = {
 export function requestOf(where: Where, asked: OperationRequest): Request {
   switch (asked.verb) {
     case 'deploy':
-      return { verb: 'deploy', file: fileIn(where.stacks_dir, asked.file), site: asked.site, remove: asked.remove }
+      return {
+        verb: 'deploy',
+        file: fileIn(where.stacks_dir, asked.file),
+        site: asked.site,
+        remove: asked.remove,
+        overwrite: asked.overwrite,
+      }
     case 'drill':
       return { verb: 'drill', stack: asked.stack, point: asked.point, keep: asked.keep, remove: asked.remove }
     case 'failover':

@@ -44,10 +44,10 @@ test('an uplink of which the engine knows that nobody gives addresses there is t
   const on = rig()
   on.world.site('east').withoutDhcp = ['outside']
   const planned = await plan(on.controller(), deploy, on.world.clock.now())
-  expect('plan' in planned && planned.plan.findings).toEqual([
+  expect('plan' in planned && planned.plan.findings).toContainEqual(
     expect.objectContaining({
       level: 'warning',
       what: 'nobody gives addresses on the outside bridge "outside" at east: its DHCP is off in Incus and it has no uplink',
     }),
-  ])
+  )
 })

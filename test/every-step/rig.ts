@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import type { Files } from '../../src/engine/fake/site.ts'
 import { type FakeWorld, fakeWorld } from '../../src/engine/fake/world.ts'
 import { retry } from '../../src/engine/wrap/retry.ts'
 import type { JournalEvent } from '../../src/execute/journal.ts'
+import { sha256 } from '../../src/lib/digest.ts'
 import type { Lifeboat } from '../../src/lifeboat.ts'
 import type { Area, Owner } from '../../src/state/objects.ts'
 import type { Sites } from '../../src/state/sites.ts'
@@ -12,6 +14,9 @@ export const stackFile = join(import.meta.dirname, 'shop.yaml')
 
 /** Its firewall announces a prefix of its own. */
 export const announcedFile = join(import.meta.dirname, 'announced.yaml')
+
+/** The same with other rules and another check of the balancer. */
+export const rulesFile = join(import.meta.dirname, 'shop-rules.yaml')
 
 /** Two stateful machines that are frozen inside for every point. */
 export const ledgerFile = join(import.meta.dirname, 'ledger.yaml')
@@ -158,6 +163,8 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
         if (site.read(ref, '/run/lifeboat/withdrawn') === 'withdraw' && each.power === 'running')
           found.push(`${where} ${each.object.name} announces nothing`)
         if (site.find(ref)?.legsCut === true) found.push(`${where} ${each.object.name} is cut off`)
+        if (each.object.role === 'appliance' && area.kind === 'stack')
+          found.push(`${where} ${each.object.name} has ${filesOf(site.find(ref)?.files)}`)
         const point = area.kind === 'keep' ? /-(p\d{8}-\d{6}-\d{3})$/.exec(each.object.name)?.[1] : undefined
         if (point !== undefined && claim?.points.some(({ name: known }) => known === point) !== true)
           found.push(`${where} ${each.object.name} is of no point`)
@@ -168,6 +175,17 @@ async function stateOf(world: FakeWorld, dns: ReadonlyMap<string, string>): Prom
     }
   }
   return [...new Set(found)].sort().join('\n')
+}
+
+/** What is written in it, without what a load keeps to be taken back. */
+function filesOf(files: Files = new Map()): string {
+  const kept = [...files].filter(([path]) => !/^\/(run|etc\/lifeboat\/(next|before))\//.test(path))
+  return sha256(
+    kept
+      .map(([path, { content }]) => `${path} ${content}`)
+      .sort()
+      .join('\n'),
+  ).slice(0, 8)
 }
 
 /** The fake sites lease outside addresses in the order in which they are asked. */

@@ -1,6 +1,6 @@
 import { plan, type Request, run } from '../../src/lifeboat.ts'
 import { goodBubble } from './drill-guests.ts'
-import { announcedFile, ledgerFile, type Rig, rig, stackFile } from './rig.ts'
+import { announcedFile, ledgerFile, type Rig, rig, rulesFile, stackFile } from './rig.ts'
 
 /** An operation, and the world that it starts from. */
 export type Scene = {
@@ -65,6 +65,16 @@ export const scenes: readonly Scene[] = [
       const on = await bubbly(deploy, replicate)
       await go(on, { ...drill, keep: true })
       on.world.powerCut('east')
+      return on
+    },
+  },
+  { name: 'deploy of other rules', request: { ...deploy, file: rulesFile }, prepare: () => after(deploy, replicate) },
+  {
+    name: 'deploy of a new image of the appliances',
+    request: deploy,
+    prepare: async () => {
+      const on = await after(deploy, replicate)
+      for (const site of ['east', 'west']) on.world.site(site).images.set('lifeboat-appliance', 'fake-newer')
       return on
     },
   },
