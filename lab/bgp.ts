@@ -46,15 +46,15 @@ async function routeServer(site: SiteName, number: number): Promise<string> {
   if (bgp === undefined) throw new LabError(`the site file of the lab says nothing of BGP at ${site}`)
   const password = (await readFile(join(labPaths.pki, 'bgp.key'), 'utf8')).trim()
   const { as, route_servers } = topology.bgp
-  return `${routeServerConf(site, { ...bgp, password: '' }, 'frr', password)}!
-router bgp ${as}
+  // Its own identity first: FRR 8.4 loses a session that was accepted before its router-id changed.
+  return `router bgp ${as}
  bgp router-id ${route_servers[number - 1]}
  coalesce-time 0
  neighbor 10.255.0.254 remote-as ${as}
  neighbor 10.255.0.254 timers 2 6
  neighbor 10.255.0.254 timers connect 1
 exit
-`
+${routeServerConf(site, { ...bgp, password: '' }, 'frr', password)}`
 }
 
 /** The site's router: believes its route servers, tells the provider what they say without the AS of the stacks. */

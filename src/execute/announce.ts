@@ -14,6 +14,7 @@ export async function announced(action: Extract<Action, { do: 'announced' }>, co
   const { clock, outside } = context.world
   const end = clock.now().getTime() + action.within_s * 1000
   const address = String(context.found(action.lease_step).address)
+  let sent_ms: number | undefined
   for (;;) {
     const status = await statusOf(action.instance, context)
     const [seen, sights] = await look(action.prefixes, address, status, context)
@@ -28,7 +29,10 @@ export async function announced(action: Extract<Action, { do: 'announced' }>, co
             : `${sights.filter((each) => has(each, address)).length} of ${sights.length} route servers`,
       }
     }
-    if (clock.now().getTime() >= end) throw unmet(action, address, status, sights, context.site)
+    // Told, looked at, and not there: what a filter has refused does not come later.
+    sent_ms = sights.some((each) => each.via !== undefined) ? (sent_ms ?? clock.now().getTime()) : undefined
+    const refused = sent_ms !== undefined && clock.now().getTime() - sent_ms >= refused_ms
+    if (refused || clock.now().getTime() >= end) throw unmet(action, address, status, sights, context.site)
     await clock.sleep(100, context.signal)
   }
 
@@ -45,6 +49,9 @@ export async function announced(action: Extract<Action, { do: 'announced' }>, co
     return [looked.every((each) => has(each, next_hop)) && (looked.length > 0 || sights.length === 0), sights]
   }
 }
+
+/** A route server takes milliseconds; a looking glass may lag. */
+const refused_ms = 15_000
 
 /** What is withdrawn is gone from the route servers, as far as they can be looked at. */
 export async function announcing(action: Extract<Action, { do: 'announcing' }>, context: Performing): Promise<Found> {

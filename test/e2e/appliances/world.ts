@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ensureImages } from '../../../lab/images/images.ts'
 import { attempt, type Ran, run } from '../../../lab/run.ts'
 import { compile } from '../../../src/compile/compile.ts'
-import type { Compiled, CompiledAppliance } from '../../../src/compile/compiled.ts'
+import type { Compiled, CompiledAppliance, SiteFacts } from '../../../src/compile/compiled.ts'
 import { parseStack } from '../../../src/stack/parse.ts'
 import { buildScript } from './build-script.ts'
 
@@ -38,11 +38,15 @@ export const outside = {
   customer: '203.0.113.99',
 } as const
 
-/** `secrets`: what the files of the stack's secrets hold, by name. */
-export async function startWorld(stackFile: string, secrets: Readonly<Record<string, string>> = {}): Promise<World> {
+/** `secrets`: what the files of the stack's secrets hold, by name; `facts`: what the site adds. */
+export async function startWorld(
+  stackFile: string,
+  secrets: Readonly<Record<string, string>> = {},
+  facts?: SiteFacts,
+): Promise<World> {
   const { stack, problems } = parseStack(readFileSync(stackFile, 'utf8'), stackFile)
   if (stack === undefined) throw new Error(JSON.stringify(problems))
-  const compiled = compile(stack)
+  const compiled = compile(stack, facts)
   const images = await ensureImages(() => {})
   const scratch = mkdtempSync(join(tmpdir(), 'lifeboat-world-'))
   const appliance = images.incusImages.find(({ alias }) => alias === 'lifeboat-appliance')
@@ -112,10 +116,26 @@ async function startAppliance(
     await world.serve(name, ['ulogd', '--configfile', '/etc/ulogd.conf'], true)
     await must(['sh', '-c', 'until grep -q . /proc/net/netfilter/nfnetlink_log; do sleep 0.02; done'])
   }
+  if (files.some(({ path }) => path === '/etc/frr/bgpd.conf')) await startUnits(world, name, bgpUnits)
   if (role !== 'load-balancer') return
   await must(['sh', '-c', 'mkdir -p /run/haproxy; haproxy -c -q -f /etc/haproxy/haproxy.cfg'])
   await world.serve(name, ['haproxy', '-W', '-f', '/etc/haproxy/haproxy.cfg', '-p', '/run/haproxy.pid'], true)
   await must(['sh', '-c', 'until [ -S /run/haproxy-stats.sock ]; do sleep 0.02; done'])
+}
+
+const bgpUnits = ['zebra', 'bgpd', 'lifeboat-announce']
+
+/** What the units of the image would run, one after the other. */
+async function startUnits(world: World, place: string, units: readonly string[]): Promise<void> {
+  for (const unit of units) {
+    const text = (await world.inside(place, ['cat', `/etc/systemd/system/${unit}.service`])).stdout
+    const lines = (key: string) => [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, line = '']) => line)
+    for (const line of lines('ExecStartPre')) {
+      const ran = await world.inside(place, line.split(' '))
+      if (ran.exit !== 0) throw new Error(`${line} at ${place}: ${ran.stderr}`)
+    }
+    for (const line of lines('ExecStart')) await world.serve(place, line.split(' '), true)
+  }
 }
 
 /** Runs the script in namespaces of its own and keeps them. */
