@@ -92,7 +92,7 @@ export const routes = {
     group: 'access',
     about: 'Go to the OIDC provider to sign in',
     status: 302,
-    may: ['not-found', 'forbidden', 'unavailable'],
+    may: ['not-found', 'forbidden', 'conflict', 'unavailable'],
   },
   oidcBack: {
     method: 'GET',
@@ -101,7 +101,7 @@ export const routes = {
     group: 'access',
     about: 'Where the OIDC provider sends the browser back to',
     status: 302,
-    may: ['not-found', 'forbidden', 'unavailable'],
+    may: ['not-found', 'forbidden', 'conflict', 'unavailable'],
   },
 
   overview: {

@@ -71,13 +71,13 @@ export function serveCommand(): Command {
         console.error(`lifeboat: the controller of ${site} listens at ${serving.address}`)
         if (serving.link !== undefined)
           console.error(
-            `lifeboat: nobody has an account yet; make the first admin here, once, within a day:\n  ${serving.link}`,
+            `lifeboat: there is no admin yet; make the first one here, once, within a day:\n  ${serving.link}`,
           )
         await told()
         console.error('lifeboat: ending; what still runs goes on with the next start')
         await serving.close(grace_ms)
       } catch (error) {
-        if (!(error instanceof Error) || error.name !== 'PlainOutside') throw error
+        if (!(error instanceof Error) || !['PlainOutside', 'ConfigMissing'].includes(error.name)) throw error
         fail(exit.problems, error.message)
       } finally {
         await close(lifeboat)

@@ -1,5 +1,6 @@
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { roles } from '../api/words.ts'
 import { parseDuration_s } from '../lib/duration.ts'
 
 const duration = z.string().transform((text, context) => {
@@ -31,6 +32,15 @@ const ConfigFile = z.strictObject({
   'proof-older-than': duration.default(7 * 24 * 3_600_000),
   'probe-services': z.boolean().default(false),
   replications: z.int().min(1).max(64).default(4),
+  oidc: z
+    .strictObject({
+      issuer: z.url({ protocol: /^https?$/ }),
+      'client-id': z.string(),
+      'client-secret': z.strictObject({ file: z.string() }),
+      claim: z.string().default('groups'),
+      roles: z.record(z.string(), z.enum(roles)),
+    })
+    .optional(),
   alarms: z
     .strictObject({
       repeat: duration.default(4 * 3_600_000),

@@ -100,12 +100,12 @@ export function openController(options: ControllerOptions): Controller {
 
   const summarize = (seen: Seen): StackSummary => {
     const running = [...runner.running.values()].find((each) => each.stack === seen.stack)
-    const alarms = controller.alarms.open().filter((alarm) => alarm.stack === seen.stack)
+    const own = alarms.of(seen.stack)
     return summaryOf(seen, {
       now: clock.now(),
       spark: samples.spark(seen.stack, clock.now()),
-      alarms: alarms.length,
-      worst: alarms.some((alarm) => alarm.severity === 'critical') ? 'critical' : alarms[0]?.severity,
+      alarms: own.length,
+      worst: own.some((alarm) => alarm.severity === 'critical') ? 'critical' : own[0]?.severity,
       operation: running === undefined ? undefined : { operation: running.operation, verb: running.verb },
     })
   }

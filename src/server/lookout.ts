@@ -28,6 +28,9 @@ export type Changes = {
   site(site: SiteSeen): void
 }
 
+/** Between two looks: ten stacks are looked at within a second, a thousand within two minutes; operations look at once. */
+const apart_ms = 100
+
 /** So many looks at once: enough for a round in seconds, few enough for a site that also works. */
 const at_once = 4
 
@@ -108,9 +111,10 @@ export function openLookout(lifeboat: Lifeboat, changes: Changes): Lookout {
           await lookIfChanged(name).catch((error: unknown) => {
             if (!(error instanceof EngineError)) throw error
           })
+          await lifeboat.clock.sleep(apart_ms * at_once, signal).catch(() => {})
         }
       }
-      await Promise.all(Array.from({ length: at_once }, worker))
+      await Promise.all(Array.from({ length: Math.min(at_once, names.length) }, worker))
     },
   }
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Controller } from './controller.ts'
 
 /** Between two rounds; a round of many stacks takes its own time on top. */
-const pauses = { look: 5_000, judge: 2_000, peers: 5_000, probe: 30_000, prune: 3_600_000 } as const
+const pauses = { look: 5_000, judge: 4_000, peers: 5_000, probe: 30_000, prune: 3_600_000 } as const
 
 /** All that goes on by itself, beside the schedules; at the start it takes up what an end of this controller interrupted. */
 export function openRounds(

@@ -49,24 +49,35 @@ export function openSchedules(work: Work): Schedules {
   const over = new AbortController()
 
   const keyOf = (stack: string, task: Task['task']) => `${task} ${stack}`
-  const taskOf = (stack: string, task: Task['task']): Task =>
-    tasks.get(keyOf(stack, task)) ?? {
-      stack,
-      task,
-      cycles: [],
-      failures: 0,
-      last_at: undefined,
-      last: undefined,
-      next_at: undefined,
-    }
+  function taskOf(stack: string, task: Task['task']): Task {
+    const key = keyOf(stack, task)
+    const known = tasks.get(key)
+    if (known !== undefined) return known
+    const none = { last_at: undefined, last: undefined, next_at: undefined }
+    const made: Task = { stack, task, cycles: [], failures: 0, ...none }
+    tasks.set(key, made)
+    return made
+  }
   const put = (task: Task) => void tasks.set(keyOf(task.stack, task.task), task)
 
+  /** As long as nothing else was seen and nothing ran, a time that was found holds: a tick over a thousand stacks is cheap. */
+  const found = new Map<string, { readonly seen: Seen; readonly task: Task; readonly at: number | undefined }>()
   function dueAt(seen: Seen, task: Task, now: Date): number | undefined {
+    if (task.task === 'drill') return drillDue(seen, task, now)
+    const key = keyOf(seen.stack, task.task)
+    const known = found.get(key)
+    if (known !== undefined && known.seen === seen && known.task === task) return known.at
+    const at = freshAt(seen, task, now)
+    found.set(key, { seen, task, at })
+    return at
+  }
+
+  function freshAt(seen: Seen, task: Task, now: Date): number | undefined {
     switch (task.task) {
       case 'replicate':
         return replicateAt(seen, task, now.getTime())
       case 'drill':
-        return drillDue(seen, task, now)
+        return undefined
       case 'guard':
         return needsGuard(seen) ? (task.last_at === undefined ? now.getTime() : task.last_at + guard_ms) : undefined
     }

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { openApi } from '../api/openapi.ts'
+import { routes } from '../api/routes.ts'
 import type { Lifeboat } from '../lifeboat.ts'
 import { type Access, openAccess } from './access/access.ts'
+import { openOidc } from './access/oidc.ts'
 import { openApp } from './app.ts'
 import { type Audit, openAudit } from './audit.ts'
 import type { Config } from './config.ts'
@@ -78,9 +80,26 @@ export async function serve(options: ServeOptions): Promise<Serving> {
     logger,
     stillGood: (me, request) => me.by === 'tour' || stillGood(access, request),
   })
-  const served: Served = { access, audit, site, version: options.version, oidc: false }
+  const { oidc: provider, address: public_address } = options.config
+  if (provider !== undefined && public_address === undefined)
+    throw new ConfigMissing('oidc needs `address`: where browsers reach this controller, as the provider knows it')
+  const oidc =
+    provider === undefined
+      ? undefined
+      : openOidc(
+          provider,
+          options.readSecret(provider['client-secret'].file),
+          new URL(routes.oidcBack.path, public_address),
+          lifeboat.clock,
+        )
+  const served: Served = { access, audit, site, version: options.version, oidc: oidc !== undefined }
   const app = await openApp({
-    handlers: { ...allHandlers(controller), ...accessHandlers(served), ...auditHandlers(audit), ...oidcHandlers() },
+    handlers: {
+      ...allHandlers(controller),
+      ...accessHandlers(served),
+      ...auditHandlers(audit),
+      ...oidcHandlers(oidc, access, audit, tls !== undefined),
+    },
     identify: access.identify,
     logger,
     tls,
@@ -105,6 +124,14 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       await controller.runner.settle(grace_ms)
       database.close()
     },
+  }
+}
+
+/** What the controller file says does not go together. */
+export class ConfigMissing extends Error {
+  constructor(what: string) {
+    super(`the controller file: ${what}`)
+    this.name = 'ConfigMissing'
   }
 }
 

@@ -7,6 +7,7 @@ import { down, killSite, returnSite, up } from '../../lab/lab.ts'
 import type { SiteName } from '../../lab/topology.ts'
 import { appliances } from './appliances.ts'
 import { checkOfThousand } from './check.ts'
+import { controllerOfThousand } from './controller.ts'
 import { launchFloor } from './floor.ts'
 import { type Drilled, type Moved, oneDrill, oneMove } from './moving.ts'
 import { median, printRows, quantile, row, seconds, sum } from './rows.ts'
@@ -26,6 +27,7 @@ const cycles_a_round = 4
 try {
   checkOfThousand()
   await appliances()
+  controllerOfThousand()
   await up()
   const { ca } = await prepareShop()
   await verb('destroy', 'shop', '--consent', 'shop').catch(() => undefined)

@@ -65,7 +65,7 @@ export function openAccess(database: Database, clock: Clock, audit: Audit, tls: 
     enter,
     /** A link for the first admin, as long as there is nobody; another start makes another one. */
     setupLink(): string | undefined {
-      if (users.any()) return undefined
+      if (users.anyAdmin()) return undefined
       const link = randomBytes(24).toString('base64url')
       atOnce(database, () => {
         database.exec('DELETE FROM setup')
@@ -77,7 +77,7 @@ export function openAccess(database: Database, clock: Clock, audit: Audit, tls: 
       throttle.check(`setup ${origin}`)
       const good = atOnce(
         database,
-        () => !users.any() && takeLink.get(sha256(link), clock.now().getTime()) !== undefined,
+        () => !users.anyAdmin() && takeLink.get(sha256(link), clock.now().getTime()) !== undefined,
       )
       if (!good) {
         throttle.failed(`setup ${origin}`)

@@ -35,7 +35,8 @@ export function openUsers(database: Database, clock: Clock) {
   }
 
   return {
-    any: () => all.all().length > 0,
+    /** Somebody who can let others in; an account of the provider alone is not enough. */
+    anyAdmin: () => (admins.get('') as { count: number }).count > 0,
     list: () => (all.all() as unknown as readonly Row[]).map(userOf),
     role: (user: string): Role | undefined => {
       const found = row(user)

@@ -8,6 +8,8 @@ export type AlarmEvent = { readonly event: 'open' | 'repeat' | 'resolved'; reado
 
 export type Alarms = {
   open(): readonly Alarm[]
+  /** Open ones of a stack. */
+  of(stack: string): readonly Alarm[]
   /** Open ones first, worst first, then those resolved in the last week. */
   list(): readonly Alarm[]
   /** Opens, repeats and resolves; each is told once. */
@@ -37,6 +39,7 @@ export function openAlarms(
   /** Since when a condition has been so that is no alarm yet. */
   const since = new Map<string, number>()
   let worstFirst: readonly Alarm[] | undefined
+  let byStack: ReadonlyMap<string, readonly Alarm[]> | undefined
 
   const write = (alarm: Alarm) =>
     void update.run(JSON.stringify(alarm), alarm.repeated_at ?? null, alarm.resolved_at ?? null, alarm.id)
@@ -49,6 +52,10 @@ export function openAlarms(
           b.opened_at.localeCompare(a.opened_at),
       )
       return worstFirst
+    },
+    of(stack) {
+      byStack ??= Map.groupBy(open.values(), (alarm) => alarm.stack ?? '')
+      return byStack.get(stack) ?? []
     },
     list() {
       const past = (resolved.all() as unknown as Pick<Row, 'alarm'>[]).map(({ alarm }) => JSON.parse(alarm) as Alarm)
@@ -75,6 +82,7 @@ export function openAlarms(
           const alarm: Alarm = { ...condition, id: randomBytes(6).toString('hex'), opened_at: at }
           open.set(key, alarm)
           insert.run(alarm.id, key, JSON.stringify(alarm), at)
+          byStack = undefined
           tell({ event: 'open', alarm })
           continue
         }
@@ -93,9 +101,11 @@ export function openAlarms(
         const alarm: Alarm = { ...known, resolved_at: at }
         open.delete(key)
         write(alarm)
+        byStack = undefined
         tell({ event: 'resolved', alarm })
       }
       worstFirst = undefined
+      byStack = undefined
       expire.run(new Date(now.getTime() - week_ms).toISOString())
     },
   }

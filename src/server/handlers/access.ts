@@ -20,7 +20,7 @@ type Names =
 export function accessHandlers({ access, audit, site, version, oidc }: Served): Pick<Handlers, Names> {
   const { users, tokens, sessions } = access
   return {
-    door: () => ({ site, version, setup: !users.any(), tour: false, oidc }),
+    door: () => ({ site, version, setup: !users.anyAdmin(), tour: false, oidc }),
     me: ({ me }) => me,
     login: async ({ body, request, reply }) => {
       await access.login(body.user, body.password, request.ip)
