@@ -30,7 +30,7 @@ export async function writeSitesFile(nodes: Readonly<Record<NodeName, ProcessId>
           },
           'replication-url': `https://${wan}:8443`,
           pool: 'default',
-          outside: { bridge: 'outside' },
+          outside: { bridge: 'outside', ipv6: true },
           'services-network': { bridge: 'services' },
           services: { ldap, billing },
           dns,

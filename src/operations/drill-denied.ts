@@ -1,5 +1,5 @@
 import type { Flow } from '../compile/compiled.ts'
-import { address, contains, prefix } from '../lib/ip.ts'
+import { isIn } from '../lib/networks.ts'
 import { type Known, legIn } from './drill-places.ts'
 
 /** A packet inside the appliance: from outside, as it is after the translation. */
@@ -32,7 +32,7 @@ function carries(ports: Flow['ports'], port: number | undefined): boolean {
 
 function isEnd({ compiled }: Known, end: string, value: string): boolean {
   if (end === 'anyone') return true
-  if (end.includes('/')) return contains(prefix(end), address(value))
+  if (end.includes('/')) return isIn(value, end)
   const named = end.startsWith('service:')
     ? compiled.flows
         .filter((flow) => flow.to === end)

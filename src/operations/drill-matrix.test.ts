@@ -10,8 +10,36 @@ import { compile } from '../compile/compile.ts'
 import { parseStack } from '../stack/parse.ts'
 import type { Stack } from '../stack/stack.ts'
 import { matrixOf } from './drill-matrix.ts'
+import { matrixOfBoth } from './drill-matrix6.ts'
 
 const addresses: Readonly<Record<string, string>> = { ...CENTRAL_ADDRESSES, billing: '10.200.0.4' }
+
+test('a stack with IPv6 is tried over both families, in every direction', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../test/golden/dual-stack/stack.yaml'), 'utf8')
+  const { stack } = parseStack(text, 'stack.yaml')
+  const compiled = compile(stack!, { site: 'west', services: addresses })
+  const names = [{ name: 'shop.example.com', appliance: 'fw', ipv6: true as const }]
+  const { probes } = matrixOfBoth(compiled, compileBorder({ compiled, services: [], names }))
+  const over6 = probes.filter(({ address }) => address.includes(':'))
+  expect(over6.every(({ words }) => words.endsWith(' over IPv6'))).toBe(true)
+  const open = over6.filter(({ expect: wanted }) => wanted !== 'blocked').map(({ words }) => words)
+  for (const words of [
+    'anyone -> service:public tcp/443 by fw over IPv6',
+    'fd00:10:2::/64 -> service:internal tcp/8080 by lb over IPv6',
+    'fd00:10:2::/64 -> lb udp/547 by lb over IPv6',
+    'fd00:10:3::/64 -> lb udp/53 by lb over IPv6',
+  ])
+    expect(open).toContain(words)
+  const blocked = over6.filter(({ expect: wanted }) => wanted === 'blocked').map(({ words }) => words)
+  for (const words of [
+    'web1 -> app1 tcp/8080 over IPv6',
+    'web1 -> the outside tcp/443 over IPv6',
+    'lb -> the outside tcp/443 over IPv6',
+    'outside -> fw tcp/22 over IPv6',
+    'outside -> web1 at its inside address tcp/80 over IPv6',
+  ])
+    expect(blocked).toContain(words)
+})
 
 test('every flow of the reference stack is tried, or nobody is there to try it', () => {
   const { stack } = parseStack(

@@ -80,7 +80,7 @@ export function verifySteps(
               trusted: trust.length > 0 ? TRUSTED : undefined,
               within_s: 60,
             },
-            check.words,
+            `${check.words}${words}`,
             { after: [trust, up], undo },
           ),
         )
