@@ -106,6 +106,18 @@ test("the name leads to the firewall's DHCP lease at west, for the client and at
   expect(report.numbers.address).toBe(outside[0])
 })
 
+test('over IPv6 too: the name leads to the firewall at west, and the client gets good answers there', async () => {
+  const firewall = (await instances('west')).find((each) => each.name === 'fw')
+  const outside = firewall === undefined ? [] : addressesOf(firewall, 'outside', 'inet6')
+  expect(outside).toEqual([expect.stringMatching(/^2001:db8:f:/)])
+  for (const server of [undefined, '192.0.2.54']) expect(await addressByName(server, 'AAAA')).toBe(outside[0])
+  expect(await statusAtClient('/api/healthz', 6)).toBe('200')
+  expect(report.numbers.address6).toBe(outside[0])
+  expect(report.findings.map(({ what }) => what).join('\n')).toContain(
+    'IPv6 of shop.example.com ends at the proxy of fw',
+  )
+})
+
 test('the client gets good answers with a certificate that it verifies', async () => {
   expect(await statusAtClient('/healthz')).toBe('200')
   expect(await statusAtClient('/api/healthz')).toBe('200')
@@ -173,7 +185,13 @@ async function insides(site: SiteName) {
     (await instances(site)).map(async (each) => {
       const legs = Object.entries(each.state.network ?? {})
         .filter(([name]) => !['lo', 'outside', 'services'].includes(name))
-        .map(([name, { hwaddr }]) => [name, { hwaddr, addresses: [...addressesOf(each, name)].sort() }] as const)
+        .map(
+          ([name, { hwaddr }]) =>
+            [
+              name,
+              { hwaddr, addresses: [...addressesOf(each, name), ...addressesOf(each, name, 'inet6')].sort() },
+            ] as const,
+        )
       const hostname = await nameOf(site, each.name)
       return [each.name, { hostname, legs: Object.fromEntries(legs.sort(([a], [b]) => a.localeCompare(b))) }] as const
     }),

@@ -50,9 +50,9 @@ afterAll(async () => {
   await removeShop()
 })
 
-test('of all TCP ports of the outside address the client finds 443 open and no other', async () => {
-  const ran = await at('client', ['scan', await addressByName()])
-  expect(ran).toEqual([443])
+test('of all TCP ports of the outside addresses the client finds 443 open and no other, over IPv4 and IPv6', async () => {
+  expect(await at('client', ['scan', await addressByName()])).toEqual([443])
+  expect(await at('client', ['scan', await addressByName(undefined, 'AAAA')])).toEqual([443])
 })
 
 test('no UDP port of the outside address answers', async () => {
@@ -64,10 +64,24 @@ test('no UDP port of the outside address answers', async () => {
 test('a web server cannot open a connection to the data segment, and not through the load balancer either', async () => {
   const db = address('db1', 'eth0')
   const [web, app, data] = [address('lb', 'web'), address('lb', 'app'), address('lb', 'data')]
-  const forbidden = [`${db} 5432`, `${data} 5432`, `${app} 5432`, `${address('app1', 'eth0')} 8080`, `${app} 8080`]
-  expect(await reached('web1', [`${web} 8080`, ...forbidden])).toEqual([`${web} 8080`])
-  const routes = [`10.10.4.0/24 via ${web}`, `10.10.3.0/24 via ${web}`]
-  expect(await reached('web1', [`${web} 8080`, ...forbidden], routes)).toEqual([`${web} 8080`])
+  const forbidden = [
+    'fd00:10:4::11 5432',
+    'fd00:10:4::1 5432',
+    'fd00:10:3::1 5432',
+    'fd00:10:3::11 8080',
+    `${db} 5432`,
+    `${data} 5432`,
+    `${app} 5432`,
+    `${address('app1', 'eth0')} 8080`,
+    `${app} 8080`,
+  ]
+  const open = [`${web} 8080`, 'fd00:10:2::1 8080']
+  expect(await reached('web1', [...open, ...forbidden])).toEqual(open)
+  const routes = [
+    ...[`10.10.4.0/24 via ${web}`, `10.10.3.0/24 via ${web}`],
+    ...['fd00:10:4::/64 via fd00:10:2::1', 'fd00:10:3::/64 via fd00:10:2::1'],
+  ]
+  expect(await reached('web1', [...open, ...forbidden], routes)).toEqual(open)
 })
 
 test('an app server reaches the two declared services and nothing else outside of the stack', async () => {
@@ -87,11 +101,16 @@ test('an app server reaches the two declared services and nothing else outside o
 })
 
 test('nothing in the stack reaches an address outside that is not declared, appliances included', async () => {
-  const targets = ['192.0.2.10 8080', '198.51.100.1 8080', '10.101.0.10 8080', '10.101.0.1 8080', '172.16.1.2 8443']
+  const targets = [
+    ...['192.0.2.10 8080', '198.51.100.1 8080', '10.101.0.10 8080', '10.101.0.1 8080', '172.16.1.2 8443'],
+    ...['2001:db8::10 8080', '2001:db8:e::1 8080'],
+  ]
   // They are there: their neighbours reach them.
   for (const [node, target] of [
     ['internet', '192.0.2.10 8080'],
     ['internet', '198.51.100.1 8080'],
+    ['internet', '2001:db8::10 8080'],
+    ['internet', '2001:db8:e::1 8080'],
     ['east-billing', '10.101.0.10 8080'],
     ['east-billing', '10.101.0.1 8080'],
     ['ops', '172.16.1.2 8443'],
@@ -121,7 +140,14 @@ test('no frame of a segment leaves the site while orders and a transfer run', as
       .map(([, leg]) => leg.hwaddr),
   )
   expect(macs).toHaveLength(6 + 4 + 1 + 1)
-  const ofSegments = ['net 10.10.0.0/16', ...macs.map((mac) => `ether host ${mac}`)].join(' or ')
+  const outer = all.flatMap((each) => each.state.network?.outside?.hwaddr ?? [])
+  expect(outer).toHaveLength(1)
+  // A router advertisement of an appliance would make its neighbours outside send through it.
+  const advertised = outer.map((mac) => `(ether src ${mac} and icmp6 and ip6[40] == 134)`)
+  const ofSegments = [
+    ...['net 10.10.0.0/16', 'net fd00:10::/32', ...macs.map((mac) => `ether host ${mac}`)],
+    ...advertised,
+  ].join(' or ')
   const cables = ['wan', 'mgmt', 'edge', 'svc', 'ldap', 'billing']
   const captures = await Promise.all([...cables, await bridgeOf('app')].map(startCapture))
   await verb('replicate', 'shop')

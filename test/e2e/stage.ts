@@ -75,10 +75,10 @@ export async function instances(site: SiteName, project = live): Promise<readonl
   return JSON.parse(await incus(site, 'list', '--project', project, '--format', 'json')) as readonly Instance[]
 }
 
-/** IPv4 addresses of an interface, as the kernel of the instance has them. */
-export function addressesOf(instance: Instance, name: string): readonly string[] {
+/** Addresses of an interface that are good beyond its link, as the kernel of the instance has them. */
+export function addressesOf(instance: Instance, name: string, family: 'inet' | 'inet6' = 'inet'): readonly string[] {
   return (instance.state.network?.[name]?.addresses ?? [])
-    .filter((each) => each.family === 'inet')
+    .filter((each) => each.family === family && each.scope === 'global')
     .map((each) => each.address)
 }
 
@@ -118,21 +118,22 @@ export async function claimsAt(site: SiteName): Promise<string> {
 }
 
 /** What the client gets by name through firewall and load balancer, with TLS verified: the HTTP status, `000` for none. */
-export async function statusAtClient(path: string): Promise<string> {
+export async function statusAtClient(path: string, family: 4 | 6 = 4): Promise<string> {
   const ran = await exec('client', [
     ...['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}', '--max-time', '5'],
-    ...['--cacert', '/etc/lifeboat-lab/ca.crt', `https://shop.example.com${path}`],
+    ...[`-${family}`, '--cacert', '/etc/lifeboat-lab/ca.crt', `https://shop.example.com${path}`],
   ])
   return ran.stdout.trim()
 }
 
 /** The addresses of the shop's name: at the client by its resolver, or by an authoritative server that is asked directly. */
-export async function addressByName(server?: string): Promise<string> {
+export async function addressByName(server?: string, type: 'A' | 'AAAA' = 'A'): Promise<string> {
   const ran = await exec('client', [
     'dig',
     '+short',
     ...(server === undefined ? [] : [`@${server}`]),
     'shop.example.com',
+    type,
   ])
   return ran.stdout.trim()
 }
