@@ -91,8 +91,10 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   )
   const make = new Map<string, Origin>()
   for (const change of changes) if (change.kind === 'make') make.set(change.instance.name, change.origin)
-  const before = changes.flatMap((change) => (change.kind === 'make' || change.kind === 'start' ? change.before : []))
   const first_of_all = [...opening, ...removals].map((each) => each.id)
+  const before = changes
+    .flatMap((change) => (change.kind === 'make' || change.kind === 'start' ? change.before : []))
+    .map((each) => (each.action.do === 'cut-legs' ? { ...each, after: first_of_all } : each))
   const renewed = changes.flatMap((change) =>
     change.kind === 'renew' ? [{ ...change, view, after: first_of_all }] : [],
   )
@@ -318,7 +320,15 @@ function changeOf(
       )
       return { kind: 'start', instance, before: [resume] }
     }
-    return { kind: 'start', instance, before: [] }
+    // A swap that was left in the middle has put it in place without its legs.
+    const plug = step(
+      'start',
+      site,
+      `plug ${instance.name}`,
+      { do: 'cut-legs', instance: ref, cut: false, which: 'all' },
+      'it has all its legs',
+    )
+    return { kind: 'start', instance, before: instance.kind === 'appliance' ? [plug] : [] }
   }
   const renewal = instance.kind === 'appliance' ? renewalOf(situation, view, instance, object, seen) : undefined
   const lost = [
