@@ -211,6 +211,10 @@ export function notTested(situation: Situation): readonly string[] {
   if (stack.segments.some(({ prefix6 }) => prefix6 !== undefined) && !clients.some((place) => place.ipv6 === true))
     untested.push('the way in over IPv6: no client place of the site file has it')
   if (stack.checks.length === 0) untested.push('what the application answers: the stack file has no checks')
+  const blind =
+    announcers(stack).length === 0 ? [] : situation.sites.filter(({ site }) => site.bgp?.looking_glasses.length === 0)
+  for (const { site } of blind)
+    untested.push(`whether the route servers of ${site.name} accept the prefix: the site file names no looking glass`)
   for (const service of stack.services)
     untested.push(
       `${service.name} (${service.protocol}/${service.port}) beyond the NAT box, unless a check goes through it`,

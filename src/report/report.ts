@@ -71,6 +71,15 @@ export type Numbers = {
   /** Why the loss is not known, where it was asked for. */
   readonly loss_unknown?: string
   readonly address: string | undefined
+  /** Of a prefix of the stack's own: when the firewall announced it, and what was seen of that. */
+  readonly announced?: {
+    readonly announced_ms: number
+    /** To the first good answer at a client's place. */
+    readonly answered_after_ms: number | undefined
+    /** At the site that was left: from the withdrawal until no route server had it. */
+    readonly withdrawal_ms: number | undefined
+    readonly accepted: string
+  }
   /** `none` where the name has no AAAA record, because the site gave no address; absent in a stack without IPv6. */
   readonly address6?: string
 }
@@ -160,6 +169,29 @@ function phasesOf(steps: readonly StepReport[]): readonly PhaseReport[] {
   return found.sort((a, b) => a.from_ms - b.from_ms)
 }
 
+type Seen = Readonly<Record<string, string | number | boolean>>
+
+/** How long the routers outside took, by what was seen at both ends. */
+function announcement(
+  announced: Seen | undefined,
+  withdrawn: Seen | undefined,
+  answers: readonly number[],
+  decided: number,
+): Pick<Numbers, 'announced'> {
+  if (announced === undefined) return {}
+  const announced_ms = Date.parse(String(announced.announced_at)) - decided
+  const gone = [withdrawn?.withdrawn_at, withdrawn?.gone_at].map((at) => Date.parse(String(at)))
+  const [from = Number.NaN, to = Number.NaN] = gone
+  return {
+    announced: {
+      announced_ms,
+      answered_after_ms: answers.length === 0 ? undefined : Math.max(...answers) - announced_ms,
+      withdrawal_ms: Number.isNaN(to - from) ? undefined : to - from,
+      accepted: String(announced.accepted),
+    },
+  }
+}
+
 /** From the first step that a client can feel. */
 function outage(steps: readonly StepReport[], answered: number): number | undefined {
   const felt = steps.flatMap((step) =>
@@ -222,6 +254,7 @@ function numbersOf(
     took_ms: ended === undefined ? undefined : Date.parse(ended) - decided,
     loss,
     address: dns === undefined ? undefined : String(dns.address),
+    ...announcement(found('announced')[0], found('announcing')[0], answers, decided),
     ...(dns?.ipv6 === undefined ? {} : { address6: String(dns.ipv6) }),
   }
 }

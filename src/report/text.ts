@@ -131,9 +131,24 @@ export function numberRows(report: Report): readonly (readonly [string, string])
       'sent',
       `${formatBytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
     ])
+  if (n.announced !== undefined) rows.push(['announced', announcedWords(n.announced)])
   if (n.address !== undefined) rows.push(['address', n.address])
   if (n.address6 !== undefined) rows.push(['IPv6 address', n.address6 === 'none' ? 'none: no AAAA record' : n.address6])
   return rows
+}
+
+function announcedWords(seen: NonNullable<Report['numbers']['announced']>): string {
+  const { announced_ms, answered_after_ms, withdrawal_ms, accepted } = seen
+  const answered =
+    answered_after_ms === undefined
+      ? ''
+      : answered_after_ms < 0
+        ? ', seen good before that was known'
+        : `, first good answer ${formatDuration(answered_after_ms)} later`
+  const gone =
+    withdrawal_ms === undefined ? '' : `; gone where it was ${formatDuration(withdrawal_ms)} after its withdrawal`
+  const taken = accepted === 'not looked at' ? 'nobody looked whether it was accepted' : `accepted by ${accepted}`
+  return `${formatDuration(Math.max(0, announced_ms))} from the decision${answered}; ${taken}${gone}`
 }
 
 function outageWords({ verb, numbers: n }: Report, outage_ms: number): string {
