@@ -137,3 +137,10 @@ export async function addressByName(server?: string, type: 'A' | 'AAAA' = 'A'): 
   ])
   return ran.stdout.trim()
 }
+
+/** Bytes that east has sent to west. */
+export async function sentOverWan(): Promise<number> {
+  const { stdout } = await exec('east', ['ip', '-s', '-j', 'link', 'show', 'wan'])
+  const [link] = JSON.parse(stdout) as readonly { readonly stats64: { readonly tx: { readonly bytes: number } } }[]
+  return link?.stats64.tx.bytes ?? 0
+}

@@ -8,12 +8,12 @@ import {
   startCustomers,
   verb,
 } from '../../lab/demo/story.ts'
-import { cutWan, down, exec, healWan, killDaemon, killSite, returnDaemon, slowWan } from '../../lab/lab.ts'
+import { cutWan, down, healWan, killDaemon, killSite, returnDaemon, slowWan } from '../../lab/lab.ts'
 import type { Ran } from '../../lab/run.ts'
 import { topology } from '../../lab/topology.ts'
 import type { Report } from '../../src/report/report.ts'
 import type { Point } from '../../src/state/objects.ts'
-import { emptyStage, incus, inside, instances, live, startLifeboat, statusAtClient } from './stage.ts'
+import { emptyStage, incus, inside, instances, live, sentOverWan, startLifeboat, statusAtClient } from './stage.ts'
 
 /** Links, daemons and sites die in the middle of a transfer: the last complete point is worth what it was before. */
 const trial = 'launch-trial'
@@ -104,12 +104,6 @@ async function halfway<Cycle>(start: () => Cycle): Promise<Cycle> {
   const cycle = start()
   await eventually('20 MB on the WAN', 30_000, async () => (await sentOverWan()) - before > 20e6)
   return cycle
-}
-
-async function sentOverWan(): Promise<number> {
-  const { stdout } = await exec('east', ['ip', '-s', '-j', 'link', 'show', 'wan'])
-  const [link] = JSON.parse(stdout) as readonly { readonly stats64: { readonly tx: { readonly bytes: number } } }[]
-  return link?.stats64.tx.bytes ?? 0
 }
 
 async function newestPoint(): Promise<Point> {
