@@ -104,11 +104,13 @@ async function dieAt(
     }
     await sleep(2)
   }
-  const killed = killGroup(child)
+  const signalled = killGroup(child)
   await ended
   if (at === undefined && child.exitCode === 0 && before.length === 0) return undefined
   if (at === undefined) throw new Error(`${argv.join(' ')} began no operation:\n${said.join('')}`)
-  if (!killed && child.exitCode !== 0)
+  // The signal may have come when all was written down.
+  const killed = signalled && !progressOf(controller, at).ended
+  if (!signalled && child.exitCode !== 0)
     throw new Error(`${argv.join(' ')} ended with ${child.exitCode}:\n${said.join('')}`)
   const whole = 2 * progressOf(controller, at).steps
   return { killed, controller, operation: at, whole, command: argv.join(' ') }
@@ -129,17 +131,22 @@ function operationsOf(controller: number): readonly string[] {
 }
 
 /** Steps that have begun and steps that have ended, and how many there are. */
-function progressOf(controller: number, operation: string): { readonly reached: number; readonly steps: number } {
+function progressOf(
+  controller: number,
+  operation: string,
+): { readonly reached: number; readonly steps: number; readonly ended: boolean } {
   const begun = new Set<string>()
   const over = new Set<string>()
   let steps = 0
+  let ended = false
   for (const line of linesOf(journalOf(controller, operation))) {
     const event = JSON.parse(line) as JournalEvent
+    if (event.type === 'ended') ended = true
     if (event.type === 'planned') steps = event.plan.steps.length
     if (event.type === 'step-started') begun.add(event.step)
     if (event.type === 'step-done' || event.type === 'step-failed') over.add(event.step)
   }
-  return { reached: begun.size + over.size, steps }
+  return { reached: begun.size + over.size, steps, ended }
 }
 
 function journalOf(controller: number, operation: string): string {
