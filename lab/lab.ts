@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { cleanUp } from './clean-up.ts'
-import { ensureImages } from './images/images.ts'
+import { type Example, ensureImages } from './images/images.ts'
 import { ensureIncusd, importImage, killIncusd, list, type SiteImage, seedIncus } from './incus-server.ts'
 import { ensureNetwork, removeStrayInterfaces, setLinks, shapeWan, siteCables } from './network.ts'
 import { killNode, putFile, startNode } from './node.ts'
@@ -20,14 +20,18 @@ export { commandIn, exec } from './exec.ts'
 export { labPaths } from './paths.ts'
 export { type LabStatus, status } from './status.ts'
 
-export type UpOptions = { readonly log?: (line: string) => void }
+export type UpOptions = {
+  readonly log?: (line: string) => void
+  /** Examples beside the shop whose images are wanted at the sites. */
+  readonly examples?: readonly Example[]
+}
 
 /** Makes the whole lab, or what is missing of it: also brings back what was killed, heals the WAN, restarts daemons. */
 export function up(options: UpOptions = {}): Promise<LabState> {
   const log = options.log ?? (() => {})
   return withLock(async () => {
     needRoot()
-    const images = await ensureImages(log)
+    const images = await ensureImages(log, options.examples)
     const before = await readState()
     log('network: namespaces, cables, addresses')
     for (const directory of [labPaths.run, labPaths.nodes, labPaths.logs])
@@ -62,7 +66,10 @@ export function up(options: UpOptions = {}): Promise<LabState> {
     ])
     const complete = {
       ...state,
-      images: Object.fromEntries(images.incusImages.map(({ alias, rootfs }) => [alias, basename(rootfs)])),
+      images: {
+        ...before?.images,
+        ...Object.fromEntries(images.incusImages.map(({ alias, rootfs }) => [alias, basename(rootfs)])),
+      },
     }
     await writeState(complete)
     return complete

@@ -27,11 +27,12 @@ const cache = '/var/cache/lifeboat'
  * built image carries the digest of its recipe, and appears only when the image is whole. Needs root, mmdebstrap and the
  * machine's apt sources. Throws with the end of the build's own output when a build fails.
  */
-export async function ensureImages(log: (line: string) => void): Promise<Images> {
+export async function ensureImages(log: (line: string) => void, examples: readonly Example[] = []): Promise<Images> {
   await mkdir(cache, { recursive: true, mode: 0o700 })
   const distribution = readDistribution()
   const baseDigest = digestOf([distribution, process.arch, base.packages, scripts()], [base.folder])
-  const wanted = recipes.map((recipe) => ({ recipe, paths: pathsOf(recipe, recipeDigest(recipe, baseDigest)) }))
+  const known = recipes.map((recipe) => ({ recipe, paths: pathsOf(recipe, recipeDigest(recipe, baseDigest)) }))
+  const wanted = known.filter(({ recipe }) => recipe.example === undefined || examples.includes(recipe.example))
   const missing = wanted.filter(({ paths }) => !paths.every((path) => existsSync(path)))
 
   if (missing.length > 0) {
@@ -44,9 +45,11 @@ export async function ensureImages(log: (line: string) => void): Promise<Images>
       await rm(work, { recursive: true, force: true })
     }
   }
-  await prune([join(cache, `base-${baseDigest}.tar`), ...wanted.flatMap(({ paths }) => paths)])
+  await prune([join(cache, `base-${baseDigest}.tar`), ...known.flatMap(({ paths }) => paths)])
   return toImages(wanted)
 }
+
+export type Example = NonNullable<Recipe['example']>
 
 type Wanted = { readonly recipe: Recipe; readonly paths: readonly string[] }
 

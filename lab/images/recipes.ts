@@ -12,10 +12,19 @@ export type Recipe = {
   readonly folders: readonly string[]
   /** A program of ours, bundled into one file in the root together with the Node that runs the build. */
   readonly bundle: { readonly entry: string; readonly target: string } | undefined
+  /** Built and brought to the sites only where this example is asked for. */
+  readonly example?: 'wiki'
 }
 
 const root = join(import.meta.dirname, '../..')
 const shop = join(root, 'examples/shop')
+const wiki = join(root, 'examples/wiki')
+
+/** What MediaWiki needs of its distribution; a web server that is none of these would be Apache. */
+const mediawiki = [
+  ...['mediawiki', 'nginx-light', 'php-fpm', 'php-cli', 'php-mysql', 'php-intl', 'php-mbstring', 'php-xml'],
+  ...['php-apcu'],
+]
 
 /** What every image has. Node's own needs (libstdc++, libatomic) come with the image that carries it. */
 export const base = {
@@ -68,6 +77,24 @@ export const recipes: readonly Recipe[] = [
     debconf: [],
     folders: [join(shop, 'images/common'), join(shop, 'images/web')],
     bundle: undefined,
+  },
+  {
+    name: 'wiki-web',
+    form: 'incus',
+    packages: [...mediawiki, 'memcached'],
+    debconf: [],
+    folders: [join(shop, 'images/common'), join(wiki, 'images/web')],
+    bundle: undefined,
+    example: 'wiki',
+  },
+  {
+    name: 'wiki-db',
+    form: 'incus',
+    packages: [...mediawiki, 'mariadb-server'],
+    debconf: [],
+    folders: [join(shop, 'images/common'), join(wiki, 'images/db')],
+    bundle: undefined,
+    example: 'wiki',
   },
 ]
 

@@ -1,4 +1,4 @@
-import { Argument, Command } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import type { LabStatus } from '../../lab/lab.ts'
 import type { SiteName } from '../../lab/topology.ts'
 
@@ -15,11 +15,13 @@ export function labCommand(): Command {
   command
     .command('up')
     .description('make the lab, or what is missing of it')
+    .addOption(new Option('--with <example>', 'also the images of another example than the shop').choices(['wiki']))
     .option(json, jsonHelp)
-    .action(async (options: Json) => {
+    .action(async (options: Json & { readonly with?: 'wiki' }) => {
       const { up, labPaths } = await lab()
       const started_ms = performance.now()
-      const state = await up({ log: (line) => console.error(line) })
+      const examples = options.with === undefined ? [] : [options.with]
+      const state = await up({ log: (line) => console.error(line), examples })
       const took_s = (performance.now() - started_ms) / 1000
       if (options.json === true) print({ took_s, sites: labPaths.sites, state })
       else console.log(`The lab is up (${took_s.toFixed(1)} s). Its site file: ${labPaths.sites}`)

@@ -10,9 +10,9 @@ import { type SiteName, topology } from '../../lab/topology.ts'
 /** What the end-to-end tests judge with: the sites as their own Incus tells, and commands inside machines. */
 export const live = 'lb-shop'
 
-/** The lab in its first state, without a shop. */
-export async function emptyStage(): Promise<{ readonly ca: string }> {
-  await up()
+/** The lab in its first state, without a shop; with the images of other examples where they are asked for. */
+export async function emptyStage(...examples: readonly 'wiki'[]): Promise<{ readonly ca: string }> {
+  await up({ examples })
   await slowWan(topology.wan_rate)
   const shop = await prepareShop()
   await removeShop()
@@ -21,21 +21,23 @@ export async function emptyStage(): Promise<{ readonly ca: string }> {
   return shop
 }
 
-export async function removeShop(): Promise<void> {
-  const ran = await lifeboat(['destroy', 'shop', '--consent', 'shop'])
+export async function removeShop(stack = 'shop'): Promise<void> {
+  const ran = await lifeboat(['destroy', stack, '--consent', stack])
   if (ran.exit === 0 || ran.stderr.includes('no site that answers knows a stack')) return
   throw new Error(`destroy ended with ${ran.exit}:\n${ran.stdout}${ran.stderr}`)
 }
 
-/** A command of the product that is ended by SIGKILL, with all that it started; `kill` answers how it ended. */
-export function startLifeboat(argv: readonly string[]): { kill(): Promise<readonly unknown[]> } {
+/** A command of the product that is ended by a signal, with all that it started; `kill` answers how it ended. */
+export function startLifeboat(argv: readonly string[]): {
+  kill(signal?: NodeJS.Signals): Promise<readonly unknown[]>
+} {
   const program = join(import.meta.dirname, '../../lifeboat')
   // A group of its own, so that the signal goes to nobody else.
   const child = spawn(program, ['--sites', labPaths.sites, ...argv], { detached: true, stdio: 'ignore' })
   const ended = once(child, 'exit')
   return {
-    kill: () => {
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+    kill: (signal = 'SIGKILL') => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
       return ended
     },
   }
