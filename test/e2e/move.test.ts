@@ -10,6 +10,7 @@ import {
   startCustomers,
   verb,
 } from '../../lab/demo/story.ts'
+import { exec } from '../../lab/lab.ts'
 import type { SiteName } from '../../lab/topology.ts'
 import type { Report } from '../../src/report/report.ts'
 import {
@@ -27,7 +28,10 @@ import {
 let customers: Customers
 let there: Moved
 let home: Moved
+let unserved: Unserved
 let unready: { readonly exit: number | null; readonly stderr: string; readonly changed: boolean }
+
+type Unserved = { readonly failures: Report['failures']; readonly plan: string; readonly asked: string }
 
 type Moved = {
   readonly report: Report
@@ -50,6 +54,7 @@ beforeAll(async () => {
   const early = await lifeboat(['move', 'shop', '--to', 'west'])
   unready = { exit: early.exit, stderr: early.stderr, changed: (await claimsAt('east')) !== before }
   await verb('replicate', 'shop')
+  unserved = await withoutBilling()
   there = await moved('east', 'west')
   home = await moved('west', 'east')
 })
@@ -58,6 +63,25 @@ afterAll(async () => {
   await customers?.stop()
   await removeShop()
 })
+
+/** Billing at the standby takes no connections any more, and then again does. */
+async function withoutBilling(): Promise<Unserved> {
+  const nft = async (...argv: readonly string[]) => {
+    const ran = await exec('west-billing', ['nft', ...argv])
+    if (ran.exit !== 0) throw new Error(ran.stderr)
+    return ran.stdout
+  }
+  await nft('add table inet away')
+  await nft('add chain inet away input { type filter hook input priority 0; }')
+  await nft('add rule inet away input tcp dport 5432 counter drop')
+  try {
+    const { failures } = await verb('replicate', 'shop')
+    const plan = await lifeboat(['plan', 'move', 'shop', '--to', 'west'])
+    return { failures, plan: plan.stdout, asked: await nft('list table inet away') }
+  } finally {
+    await nft('delete table inet away')
+  }
+}
 
 async function moved(from: SiteName, to: SiteName): Promise<Moved> {
   const report = await verb('move', 'shop', '--to', to)
@@ -77,6 +101,20 @@ async function moved(from: SiteName, to: SiteName): Promise<Moved> {
     answer: await statusAtClient('/api/healthz'),
   }
 }
+
+test('a central service that does not answer at the standby is told by cycle and plan, and was asked from there', () => {
+  const told = /billing \(10\.102\.0\.40 tcp\/5432\) does not answer: .*; seen from the watch at west, 10\.102\.0\.\d+/
+  expect(unserved.failures).toMatchObject([
+    { step: 'services at west', what: expect.stringMatching(told), optional: true },
+  ])
+  expect(unserved.plan).toMatch(told)
+  expect(unserved.plan).toMatch(/ldap \(10\.102\.0\.30 tcp\/389\) answers/)
+  expect(unserved.plan).toMatch(
+    /outside network at west +bridge \S+ is there; DHCP: the watch there holds 198\.51\.100\.1\d\d/,
+  )
+  // Packets did come from the standby's services network to where billing is there.
+  expect(Number(/counter packets (\d+)/.exec(unserved.asked)?.[1])).toBeGreaterThan(0)
+})
 
 test('before the first cycle a move is refused, and nothing is changed', () => {
   expect(unready).toMatchObject({
