@@ -20,6 +20,7 @@ export const arbitraryStack: fc.Arbitrary<Stack> = fc
             maxLength: 2,
           },
         ),
+        away: fc.oneof(fc.constant([]), fc.subarray([...segments])),
         rules: fc.array(arbitraryRule(segments, groups), { minLength: 1, maxLength: 8, size: 'max' }),
       })
       .map(assemble)
@@ -40,6 +41,10 @@ const GROUP = [
   'fd00:2::/112',
 ]
 const PREFIXES6 = ['2001:db8:9::/48', '2001:db8:9:8000::/49', 'fd00:1::/112', 'fd00::/16']
+const INTERNET: Nat['internet'] = [
+  { name: 'updates', protocol: 'tcp', port: 443 },
+  { name: 'resolver', protocol: 'udp', port: 53 },
+]
 const PORTS = { ldap: ['tcp', 389], ntp: ['udp', 123], sql: ['tcp', 5432] } as const
 
 type Draft = {
@@ -49,6 +54,7 @@ type Draft = {
   readonly services: readonly { listen: string; pool: string }[]
   readonly firewalls: readonly string[][]
   readonly nats: readonly { inside: string[]; reaches: string[] }[]
+  readonly away: readonly string[]
   readonly rules: readonly DraftRule[]
 }
 type DraftRule = {
@@ -228,12 +234,22 @@ function ruleOf(draft: Draft, load_balancers: readonly LoadBalancer[], rule: Dra
 }
 
 /** A central service has one NAT box for each segment. */
-function natsOf({ nats }: Draft): Nat[] {
+function natsOf({ nats, away, firewalls }: Draft): Nat[] {
   const used = new Set<string>()
-  return nats.flatMap(({ inside, reaches }, index) => {
+  const taken = new Set(firewalls.flat())
+  const free_segments = away.filter((segment) => !taken.has(segment))
+  // What leads to the Internet is the way out of its segments: no firewall is beside it.
+  const out: Nat[] =
+    free_segments.length === 0
+      ? []
+      : [{ name: 'out', outside: 'dhcp', inside: free_segments, reaches: [], internet: INTERNET }]
+  const boxes = nats.flatMap(({ inside, reaches }, index) => {
     const free = reaches.filter((service) => inside.every((segment) => !used.has(`${service} ${segment}`)))
     for (const service of free) for (const segment of inside) used.add(`${service} ${segment}`)
     // A box that reaches nothing would still serve its segments; the language asks for one service at least.
-    return [{ name: `nat${index}`, outside: 'dhcp' as const, inside, reaches: free.length === 0 ? [] : free }]
+    return [
+      { name: `nat${index}`, outside: 'dhcp' as const, inside, reaches: free.length === 0 ? [] : free, internet: [] },
+    ]
   })
+  return [...boxes, ...out]
 }

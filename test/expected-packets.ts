@@ -188,6 +188,9 @@ function judgeBalancer(stack: Stack, compiled: Compiled, balancer: LoadBalancer,
 function judgeNat(stack: Stack, compiled: Compiled, nat: Nat, packet: Packet): Want {
   const segment = stack.segments.find(({ name }) => name === packet.iif)
   if (segment === undefined || !inPrefix(packet.src, segment.prefix)) return DROPPED
+  const away = nat.internet.some(({ protocol, port }) => protocol === packet.protocol && port === packet.dport)
+  if (away && !packet.dst.startsWith('10.') && !compiled.instances.some((each) => isOwn(each, packet.dst)))
+    return { verdict: 'forwarded', dst: packet.dst, dport: packet.dport, oif: 'outside', hidden: true }
   const leg = compiled.instances.find(({ name }) => name === nat.name)?.legs.find((one) => one.interface === packet.iif)
   const fixed = leg?.to === 'segment' ? leg.also : []
   const name = [...nat.reaches].sort()[fixed.indexOf(packet.dst)]
@@ -195,6 +198,11 @@ function judgeNat(stack: Stack, compiled: Compiled, nat: Nat, packet: Packet): W
   if (service === undefined || service.protocol !== packet.protocol || service.port !== packet.dport) return DROPPED
   const dst = CENTRAL_ADDRESSES[service.name as keyof typeof CENTRAL_ADDRESSES]
   return { verdict: 'forwarded', dst, dport: packet.dport, oif: 'services', hidden: true }
+}
+
+/** Every address inside is a private one; the stand-in for a lease is not. */
+function isOwn({ legs }: Compiled['instances'][number], address: string): boolean {
+  return address === OUTSIDE_ADDRESS || legs.some((leg) => leg.to === 'segment' && leg.address === address)
 }
 
 export function rulesetOf(box: CompiledAppliance): string {
@@ -209,7 +217,7 @@ export function hostOf(compiled: Compiled, box: CompiledAppliance): Host {
       ? [leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])]
       : [OUTSIDE_ADDRESS, ...(leg.ipv6 === true ? [OUTSIDE_ADDRESS6] : [])],
   )
-  const outer = box.role === 'firewall' ? 'outside' : box.role === 'nat' ? 'services' : 'nowhere'
+  const outer = box.legs.find((leg) => leg.to !== 'segment')?.interface ?? 'nowhere'
   const legs = box.legs.map((leg) => leg.interface)
   const near = compiled.segments.filter(({ name }) => legs.includes(name))
   return { local, route: (dst) => near.find(({ prefix, ipv6 }) => inSegment(dst, prefix, ipv6?.prefix))?.name ?? outer }
@@ -267,8 +275,12 @@ function meantBy(stack: Stack, name: string): { protocol: Packet['protocol']; po
   const balanced = stack.load_balancers.flatMap(({ services }) => services)
   const listening = balanced.map(({ listen }) => ({ protocol: 'tcp' as const, port: listen.port }))
   const central = stack.services.map(({ protocol, port }) => ({ protocol, port }))
+  const away = (stack.nats.find((nat) => nat.name === name)?.internet ?? []).map(({ protocol, port }) => ({
+    protocol,
+    port,
+  }))
   const own = [53, 9000].map((port) => ({ protocol: 'tcp' as const, port }))
-  return [...opened, ...opened, ...listening, ...central, ...own]
+  return [...opened, ...opened, ...listening, ...central, ...away, ...away, ...own]
 }
 
 /** Picks that follow from the seed alone (mulberry32). */

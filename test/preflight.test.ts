@@ -109,6 +109,18 @@ test('a service that does not answer at the standby is a finding of replicate, d
   expect(seen.sites.find((each) => each.site === 'west')?.not_ready.join()).toMatch(words)
 })
 
+test('where a service has moved at the active site, deploy changes the NAT box and nothing else', async () => {
+  const on = await after(deploy, replicate)
+  const controller = on.controller()
+  const sites = controller.sites.sites.map((site) => ({ ...site, services: { ...site.services, ldap: '10.101.0.77' } }))
+  const changed = { ...controller, sites: { ...controller.sites, sites } }
+  const planned = await plan(changed, deploy, on.world.clock.now())
+  if ('refused' in planned) throw new Error('refused')
+  const changing = planned.plan.steps.filter((each) => !['ready', 'ingress', 'verify'].includes(each.phase))
+  expect(changing.length).toBeGreaterThan(0)
+  expect(changing.filter((each) => !each.id.endsWith(' nat'))).toEqual([])
+})
+
 test('the watch is made anew where a service has moved, and is gone from a site that is active', async () => {
   const on = await after(deploy, replicate)
   const before = on.world.site('west').get(watch).object.digest

@@ -63,12 +63,12 @@ export function spoofRules6(layout: Layout, appliance: PlacedAppliance): string[
   const outer = outerLeg(appliance)
   const own = layout.segments.flatMap(({ ipv6 }) => ipv6?.prefix_text ?? [])
   const outer_rules =
-    outer === 'outside'
+    outer === 'outside' && appliance.role === 'firewall'
       ? [
           rule([interfaceIs('iifname', outer), `ip6 saddr ${setOf(own)}`], 'drop', 'source cannot be there'),
           rule([interfaceIs('iifname', outer), `ip6 daddr ${setOf(own)}`], 'drop', 'unknown out there'),
         ]
-      : outer === 'services'
+      : outer !== undefined
         ? [rule([interfaceIs('iifname', outer), IPV6], 'drop', 'no IPv6 there')]
         : []
   return [
@@ -109,7 +109,7 @@ function legs6(layout: Layout, appliance: PlacedAppliance): readonly LaidSegment
 }
 
 function outside(appliance: PlacedAppliance): readonly string[] {
-  return outerLeg(appliance) === 'outside' ? ['outside'] : []
+  return appliance.role === 'firewall' ? ['outside'] : []
 }
 
 function setOf(parts: readonly string[]): string {

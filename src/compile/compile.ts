@@ -5,7 +5,7 @@ import { dnsmasqConf } from './dnsmasq.ts'
 import { compileFirewall } from './firewall.ts'
 import { flowsOf } from './flows.ts'
 import { flows6Of } from './flows6.ts'
-import { type Layout, layOut, legsOf } from './layout.ts'
+import { type Layout, layOut, legsOf, wayOut } from './layout.ts'
 import { compileLoadBalancer } from './load-balancer.ts'
 import { machinesOf } from './machines.ts'
 import { compileNat } from './nat.ts'
@@ -72,14 +72,18 @@ function compileRole(layout: Layout, appliance: PlacedAppliance): Pick<CompiledA
 }
 
 function segmentsOf(layout: Layout): CompiledSegment[] {
-  return layout.segments.map(({ name, prefix_text, anchor, anchor_address, gateway, ipv6 }) => ({
-    name,
-    prefix: prefix_text,
-    anchor,
-    anchor_address,
-    gateway,
-    ...(ipv6 === undefined
-      ? {}
-      : { ipv6: { prefix: ipv6.prefix_text, anchor_address: ipv6.anchor_address, gateway: ipv6.gateway } }),
-  }))
+  return layout.segments.map((segment) => {
+    const { name, prefix_text, anchor, anchor_address, ipv6 } = segment
+    const gateway = wayOut(layout, segment)
+    return {
+      name,
+      prefix: prefix_text,
+      anchor,
+      anchor_address,
+      gateway,
+      ...(ipv6 === undefined
+        ? {}
+        : { ipv6: { prefix: ipv6.prefix_text, anchor_address: ipv6.anchor_address, gateway: ipv6.gateway } }),
+    }
+  })
 }

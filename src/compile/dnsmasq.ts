@@ -1,7 +1,7 @@
 import { formatAddress, netmaskOf } from '../lib/ip.ts'
 import { formatAddress6 } from '../lib/ip6.ts'
 import { byName } from './appliances.ts'
-import { address6In, anchoredBy, type LaidSegment, type Layout, type Segment6 } from './layout.ts'
+import { address6In, anchoredBy, type LaidSegment, type Layout, type Segment6, wayOut } from './layout.ts'
 import { namesOf } from './names.ts'
 
 /**
@@ -68,12 +68,11 @@ function names(layout: Layout): string[] {
 function dhcp(layout: Layout, segment: LaidSegment): string[] {
   const tag = segment.interface
   const groups = byName(layout.stack.machines.filter((group) => group.segment === segment.name))
+  const way = wayOut(layout, segment)
   return [
     `# ${segment.name}`,
     `dhcp-range=set:${tag},${formatAddress(segment.prefix.network)},static,${netmaskOf(segment.prefix)},infinite`,
-    segment.gateway === undefined
-      ? `dhcp-option=tag:${tag},option:router`
-      : `dhcp-option=tag:${tag},option:router,${segment.gateway}`,
+    way === undefined ? `dhcp-option=tag:${tag},option:router` : `dhcp-option=tag:${tag},option:router,${way}`,
     `dhcp-option=tag:${tag},option:dns-server,${segment.anchor_address}`,
     `dhcp-option=tag:${tag},option:domain-search,${layout.domain}`,
     ...(segment.ipv6 === undefined ? [] : dhcp6(layout, segment, segment.ipv6)),

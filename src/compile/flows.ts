@@ -33,15 +33,22 @@ function roleFlows(layout: Layout, appliance: PlacedAppliance): Flow[] {
         ]
       })
     case 'nat':
-      return [...appliance.nat.inside].sort().flatMap((segment) =>
-        [...appliance.nat.reaches].sort().flatMap((name) => {
+      return [...appliance.nat.inside].sort().flatMap((segment) => [
+        ...byName(appliance.nat.internet).map(({ name, protocol, port }) => {
+          const from = segmentOf(layout, segment).prefix_text
+          return {
+            ...tcp(appliance.name, from, 'anyone', port, `${segment} reaches ${name} in the Internet`),
+            protocol,
+          }
+        }),
+        ...[...appliance.nat.reaches].sort().flatMap((name) => {
           const central = layout.stack.services.find((candidate) => candidate.name === name)
           if (central === undefined) return []
           const from = segmentOf(layout, segment).prefix_text
           const flow = tcp(appliance.name, from, `central:${name}`, central.port, `${segment} reaches ${name}`)
           return [{ ...flow, protocol: central.protocol }]
         }),
-      )
+      ])
   }
 }
 

@@ -60,6 +60,12 @@ export function segmentOf(layout: Layout, name: string): LaidSegment {
   return segment
 }
 
+/** The default route of machines: the firewall, or the NAT box that leads to the Internet. */
+export function wayOut(layout: Layout, segment: LaidSegment): string | undefined {
+  const nat = layout.stack.nats.find(({ inside, internet }) => internet.length > 0 && inside.includes(segment.name))
+  return segment.gateway ?? (nat === undefined ? undefined : addressIn(layout, nat.name, segment.name))
+}
+
 /** The segments that an appliance serves as anchor. */
 export function anchoredBy(layout: Layout, appliance: string): readonly LaidSegment[] {
   return layout.segments.filter((segment) => segment.anchor === appliance)
@@ -91,7 +97,7 @@ export function outerLeg(appliance: PlacedAppliance): 'outside' | 'services' | u
     case 'firewall':
       return 'outside'
     case 'nat':
-      return 'services'
+      return appliance.nat.internet.length > 0 ? 'outside' : 'services'
     case 'load-balancer':
       return undefined
   }
@@ -107,7 +113,7 @@ export function legsOf(layout: Layout, appliance: PlacedAppliance): readonly Leg
             to: outer,
             interface: outer,
             mac: layout.mac(appliance.name, `>${outer}`),
-            ...(outer === 'outside' && speaks6(layout, appliance) ? { ipv6: true as const } : {}),
+            ...(appliance.role === 'firewall' && speaks6(layout, appliance) ? { ipv6: true as const } : {}),
           },
         ]
   const inner = appliance.segments.map((segment) => ({

@@ -8,7 +8,10 @@ import { interfaceIs, nftablesFile, rule, STATEFUL } from './nftables.ts'
 /** RFC 5737: an address that nobody has. Stands for a service's address where the site is not known. */
 const NOWHERE = '192.0.2.1'
 
-/** The NAT box: from a fixed inside address to where a declared service is at this site, and nothing else. */
+/**
+ * The NAT box: from a fixed inside address to where a declared service is at this site, and nothing else. One that leads to
+ * the Internet lets declared ports pass to any address there, and to none of a private network.
+ */
 export function compileNat(layout: Layout, nat: Nat): Pick<CompiledAppliance, 'files' | 'secrets'> {
   return { files: [{ path: '/etc/nftables.conf', text: natRules(layout, nat) }], secrets: [] }
 }
@@ -38,6 +41,7 @@ function natRules(layout: Layout, nat: Nat): string {
       policy: 'drop',
       rules: [
         ...STATEFUL,
+        ...awayRules(layout, nat),
         ...doors.map((door) =>
           rule([entry(door), 'oifname "services"', passing(door), port(door)], 'accept', words(door)),
         ),
@@ -48,7 +52,7 @@ function natRules(layout: Layout, nat: Nat): string {
       name: 'hide',
       hook: 'nat hook postrouting priority srcnat',
       policy: 'accept',
-      rules: [rule(['oifname "services"'], 'masquerade')],
+      rules: [rule([nat.internet.length > 0 ? 'oifname "outside"' : 'oifname "services"'], 'masquerade')],
     },
     {
       name: 'input',
@@ -64,6 +68,27 @@ function natRules(layout: Layout, nat: Nat): string {
     },
   ])
 }
+
+function awayRules(layout: Layout, nat: Nat): string[] {
+  const services = [...nat.internet].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...nat.inside].sort().flatMap((name) => {
+    const { interface: leg, prefix_text } = segmentOf(layout, name)
+    const from = `${interfaceIs('iifname', leg)} ip saddr ${prefix_text}`
+    return services.map((service) =>
+      rule(
+        [from, `oifname "outside" ip daddr != { ${PRIVATE.join(', ')} }`, `${service.protocol} dport ${service.port}`],
+        'accept',
+        `${name} reaches ${service.name} in the Internet`,
+      ),
+    )
+  })
+}
+
+/** Not the Internet: RFC 6890, as far as a site could have it beside its way there. */
+const PRIVATE = [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
+  ...['192.168.0.0/16', '224.0.0.0/3'],
+]
 
 /** One service as one segment reaches it. */
 type Door = { readonly segment: LaidSegment; readonly service: CentralService; readonly fixed: string }

@@ -29,8 +29,8 @@ export function compileWatch(stack: Stack, facts: SiteFacts): Watch | undefined 
     return reached.has(name) && address !== undefined ? [{ name, protocol, port, address }] : []
   })
   const names = [
-    ...(stack.firewalls.length > 0 ? (['outside'] as const) : []),
-    ...(stack.nats.length > 0 ? (['services'] as const) : []),
+    ...(stack.firewalls.length > 0 || stack.nats.some((nat) => nat.internet.length > 0) ? (['outside'] as const) : []),
+    ...(stack.nats.some((nat) => nat.reaches.length > 0) ? (['services'] as const) : []),
   ]
   if (names.length === 0) return undefined
   // The name of an appliance has no slash: no other leg of the stack is called so.

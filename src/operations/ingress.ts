@@ -215,6 +215,9 @@ export function notTested(situation: Situation): readonly string[] {
     announcers(stack).length === 0 ? [] : situation.sites.filter(({ site }) => site.bgp?.looking_glasses.length === 0)
   for (const { site } of blind)
     untested.push(`whether the route servers of ${site.name} accept the prefix: the site file names no looking glass`)
+  for (const nat of stack.nats)
+    for (const { name, protocol, port } of nat.internet)
+      untested.push(`${name} (${protocol}/${port}) in the Internet, beyond the NAT box`)
   for (const service of stack.services)
     untested.push(
       `${service.name} (${service.protocol}/${service.port}) beyond the NAT box, unless a check goes through it`,

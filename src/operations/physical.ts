@@ -45,6 +45,7 @@ export function physicalMove(stack: Stack, assumptions: Assumptions = usualAssum
       ...context(assumptions.firewalls, 'firewall', `NAT ${nat.name}`, [
         'outside interface and address',
         ...nat.inside.map((segment) => `interface of segment ${segment}`),
+        ...nat.internet.map((service) => `translation and rule for ${service.name} in the Internet`),
         ...nat.reaches.map((service) => `translation and rule for ${service}, to where it is at that site`),
       ]),
       ...shut(assumptions.firewalls, 'firewall', `NAT ${nat.name}`, ['outside interface shut']),

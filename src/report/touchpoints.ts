@@ -21,9 +21,9 @@ export function touchpointsOf(stack: Stack, assumptions: Assumptions): Touchpoin
         kind: 'dhcp-lease' as const,
         what: `${name} on the outside network of the new site`,
       })),
-      ...stack.nats.map(({ name }) => ({
+      ...stack.nats.map(({ name, internet }) => ({
         kind: 'dhcp-lease' as const,
-        what: `${name} on the services network of the new site`,
+        what: `${name} on the ${internet.length > 0 ? 'outside' : 'services'} network of the new site`,
       })),
     ],
     physical: physicalMove(stack, assumptions),

@@ -68,6 +68,10 @@ function checkLeg(view: View, place: string, instance: string, segment: string, 
     // Where something was left out the instance may be among it.
     if (!view.whole) return
     const known = [...view.instances.keys(), ...names.appliance.declared, ...names.central.declared]
+    if (own(view.file.services, instance) !== undefined) {
+      report('error', at, `"${clip(instance)}" is in the Internet: the stack has no address for it`, undefined, 'key')
+      return
+    }
     report(
       'error',
       at,
@@ -91,7 +95,8 @@ function placesOf(view: View, name: string): readonly string[] | undefined {
   const group = view.instances.get(name)
   if (group !== undefined) return [view.file.machines[group]!.segment]
   if (own(view.file.appliances, name) !== undefined) return legsOf(view, name)
-  if (own(view.file.services, name) === undefined) return undefined
+  const service = own(view.file.services, name)
+  if (service === undefined || service.to === 'internet') return undefined
   return Object.values(view.file.appliances).flatMap(({ nat }) => (nat?.reaches.includes(name) ? nat.inside : []))
 }
 

@@ -35,8 +35,48 @@ export function checkServices(view: View, report: Report): void {
       }
     }
   }
+  checkInternet(view, report)
   checkRecords(view, report)
   if (view.whole) checkAbsence(view, report)
+}
+
+/** What goes to the Internet has a NAT box of its own, which is the way out of its segments. */
+function checkInternet(view: View, report: Report): void {
+  const { appliances, services } = view.file
+  for (const [name, { to, drill }] of Object.entries(services))
+    if (to === 'internet' && drill !== 'deny')
+      report(
+        'error',
+        ['services', name, 'drill'],
+        `a drill lets nothing out to the Internet, and nobody can stand for all of it`,
+        'leave `drill` out: it is denied',
+      )
+  const ways = new Map<string, string>()
+  for (const [name, { firewall }] of Object.entries(appliances))
+    for (const segment of firewall?.inside ?? []) ways.set(segment, `firewall "${clip(name)}"`)
+  for (const [name, { nat }] of Object.entries(appliances)) {
+    const away = (nat?.reaches ?? []).filter((service) => own(services, service)?.to === 'internet')
+    if (nat === undefined || away.length === 0) continue
+    const at = ['appliances', name, 'nat']
+    if (away.length < nat.reaches.length)
+      report(
+        'error',
+        [...at, 'reaches'],
+        `NAT box "${clip(name)}" reaches ${clip(away[0] ?? '')} in the Internet and services of the site`,
+        'its outer leg is on one network: make another NAT box for what is in the Internet',
+      )
+    for (const [index, segment] of nat.inside.entries()) {
+      const other = ways.get(segment)
+      if (other !== undefined)
+        report(
+          'error',
+          [...at, 'inside', index],
+          `segment "${clip(segment)}" has two ways out: ${other} and NAT box "${clip(name)}"`,
+          'a machine has one default route: allow it in the rules of the firewall, or use another segment',
+        )
+      ways.set(segment, `NAT box "${clip(name)}"`)
+    }
+  }
 }
 
 type Balanced = NonNullable<View['file']['appliances'][string]['load-balancer']>['services']

@@ -2,7 +2,7 @@ import { formatAddress, prefix } from '../lib/ip.ts'
 import { balanced } from './balanced.ts'
 import { carriedBy, normal6, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
-import type { BalancedService, End, MachineGroup, OwnAddress, Rule, Segment, Stack } from './stack.ts'
+import type { BalancedService, End, MachineGroup, Nat, OwnAddress, Rule, Segment, Stack } from './stack.ts'
 import { byFamily, instancesOf, type View } from './view.ts'
 
 /** The first address that a host would be given: of a /31 or /32 the first one there is. */
@@ -50,7 +50,7 @@ export function resolve(view: View): Stack {
     load_balancers: appliances.flatMap(([name, appliance]) =>
       appliance['load-balancer'] === undefined ? [] : [{ name, services: services(appliance['load-balancer']) }],
     ),
-    nats: appliances.flatMap(([name, { nat }]) => (nat === undefined ? [] : [{ name, ...nat }])),
+    nats: appliances.flatMap(([name, { nat }]) => (nat === undefined ? [] : [natOf(file, name, nat)])),
     ingress: Object.entries(file.ingress).map(([name, entry]) => ({
       name,
       to: entry.to,
@@ -58,7 +58,9 @@ export function resolve(view: View): Stack {
       ttl_s: entry.ttl,
       own: ownAddress(entry),
     })),
-    services: Object.entries(file.services).map(([name, { port, drill }]) => ({ name, ...port, drill })),
+    services: Object.entries(file.services).flatMap(([name, { to, port, drill }]) =>
+      to === 'internet' ? [] : [{ name, ...port, drill }],
+    ),
     secrets: Object.entries(file.secrets).map(([name, { file: path }]) => ({ name, file: path })),
     protect: file.protect && {
       standby: file.protect.standby,
@@ -138,6 +140,19 @@ function rules(view: View, rule: RuleFile, number: number): readonly Rule[] {
 
 /** What `any` stands for. */
 const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const
+
+function natOf(file: StackFile, name: string, nat: NonNullable<ApplianceFile['nat']>): Nat {
+  const away = (service: string) => file.services[service]?.to === 'internet'
+  return {
+    name,
+    ...nat,
+    reaches: nat.reaches.filter((service) => !away(service)),
+    internet: nat.reaches.flatMap((service) => {
+      const found = file.services[service]
+      return found !== undefined && away(service) ? [{ name: service, ...found.port }] : []
+    }),
+  }
+}
 
 function services(balancer: NonNullable<ApplianceFile['load-balancer']>): readonly BalancedService[] {
   return Object.entries(balancer.services).map(([name, service]) => balanced(name, service))

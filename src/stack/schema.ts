@@ -104,6 +104,10 @@ export const StackFile = fields({
     .describe('Names and prefixes by which clients reach the stack.'),
   services: names(
     fields({
+      to: z
+        .enum(['site', 'internet'])
+        .default('site')
+        .describe('Where it is: at each site, at an address of the site file; or anywhere in the Internet.'),
       port: form(forms.port).describe('`tcp/PORT` or `udp/PORT`.'),
       drill: z
         .union([z.enum(['allow', 'deny']), fields({ stub: text('a stub', 'ldap-stub') })])

@@ -173,6 +173,14 @@ export type Nat = {
   readonly inside: readonly string[]
   /** Names of central services. */
   readonly reaches: readonly string[]
+  /** What the machines may use in the Internet, at any address; such a NAT box has its outer leg there and reaches nothing else. */
+  readonly internet: readonly InternetService[]
+}
+
+export type InternetService = {
+  readonly name: string
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
 }
 
 export type Ingress = {
