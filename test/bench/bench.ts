@@ -16,7 +16,8 @@ import { bytesOfSend, bytesReceived } from './wire.ts'
 
 /**
  * Numbers of this machine in one run, each beside its floor, measured at the client, at Incus and on the wire. `--rpo 600`
- * holds an RPO of 5 s for so many seconds, 0 leaves that out; `--rounds 1` is a quick look.
+ * holds an RPO of 5 s for so many seconds, 0 leaves that out; `--rounds 1` is a quick look, and
+ * `--rounds 0` the RPO alone.
  */
 const { values } = parseArgs({
   options: { rpo: { type: 'string', default: '60' }, rounds: { type: 'string', default: '3' } },
@@ -25,12 +26,15 @@ const rounds = Number(values.rounds)
 const cycles_a_round = 4
 
 try {
-  checkOfThousand()
-  await appliances()
-  controllerOfThousand()
+  if (rounds > 0) {
+    checkOfThousand()
+    await appliances()
+    controllerOfThousand()
+  }
   await up()
   const { ca } = await prepareShop()
   await verb('destroy', 'shop', '--consent', 'shop').catch(() => undefined)
+  if (rounds === 0) await rpoAlone(ca)
   const cycles: Cycle[] = []
   const drills: Drilled[] = []
   const moves: Moved[] = []
@@ -57,7 +61,7 @@ try {
     await returnSite('west')
     await verb('destroy', 'shop', '--consent', 'shop')
   }
-  summary(cycles, drills, moves, launches)
+  if (rounds > 0) summary(cycles, drills, moves, launches)
 } finally {
   await down()
 }
@@ -70,6 +74,20 @@ type Cycle = {
   readonly send_bytes: number
 }
 type Launch = { readonly rto_ms: number; readonly floor_ms: number; readonly reported_ms: number }
+
+async function rpoAlone(ca: string): Promise<void> {
+  await verb('deploy', stackFile, '--site', 'east')
+  const customers = await startCustomers(50, ca, join(tmpdir(), `lifeboat-bench-${process.pid}.jsonl`))
+  try {
+    await accepted(customers, 0)
+    await verb('replicate', 'shop')
+    await heldRpo(5, Number(values.rpo))
+  } finally {
+    await customers.stop()
+    rmSync(customers.log, { force: true })
+  }
+  await verb('destroy', 'shop', '--consent', 'shop')
+}
 
 /** One cycle as a person runs it: the whole command, and what crossed the WAN for it. */
 async function oneCycle(): Promise<Cycle> {
