@@ -8,7 +8,7 @@ import type { DnsSight } from '../src/operations/situation.ts'
 import { planText } from '../src/report/text.ts'
 import type { Point } from '../src/state/objects.ts'
 import { goodBubble } from './every-step/drill-guests.ts'
-import { type Rig, stackFile } from './every-step/rig.ts'
+import { type Rig, rig, stackFile } from './every-step/rig.ts'
 import { after } from './every-step/scenes.ts'
 
 /** What an operation finds before it changes anything. */
@@ -119,6 +119,16 @@ test('where a service has moved at the active site, deploy changes the NAT box a
   const changing = planned.plan.steps.filter((each) => !['ready', 'ingress', 'verify'].includes(each.phase))
   expect(changing.length).toBeGreaterThan(0)
   expect(changing.filter((each) => !each.id.endsWith(' nat'))).toEqual([])
+})
+
+test('a stack without readiness, checks and ways in is deployed to the end', async () => {
+  const on = rig()
+  const file = join(import.meta.dirname, 'every-step/feed.yaml')
+  const planned = await plan(on.controller(), { ...deploy, file } as Request, on.world.clock.now())
+  if ('refused' in planned) throw new Error(JSON.stringify(planned.refused))
+  const ran = await run(on.controller(), planned.plan, () => {})
+  expect(ran.report.failures).toEqual([])
+  expect(on.world.site('east').claims.get('feed')?.claim.definition?.text).toContain('to: internet')
 })
 
 test('the watch is made anew where a service has moved, and is gone from a site that is active', async () => {

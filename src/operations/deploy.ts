@@ -1,6 +1,6 @@
 import type { CompiledAppliance, CompiledInstance } from '../compile/compiled.ts'
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
-import { step } from '../plan/step.ts'
+import { ids, step } from '../plan/step.ts'
 import type {
   Area,
   Claim,
@@ -13,9 +13,10 @@ import type {
 import { clocks } from './clocks.ts'
 import { handMade } from './hand-made.ts'
 import { announcers, ingress, notTested, outsideLegs, touchPoints } from './ingress.ts'
-import { groupsOf, launch, type Origin, start, withoutMissing } from './launch.ts'
+import { launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
+import { physicalCount } from './physical.ts'
 import { clearSteps, loadStep, type Renewal, renewalOf, replaceSteps } from './renew.ts'
 import { renewStandby } from './renew-standby.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
@@ -116,12 +117,9 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
     ...ingress(situation, view, area, first, 'deploy'),
   ].map((each) => (comes_after.has(each.phase) ? { ...each, after: [...each.after, ...after_swap] } : each))
   const afterwards = [...clearSteps(replaced, ['definition']), ...renewStandby(situation, view)]
+  const made = [...opening, ...removals, ...before, ...swaps, ...rest]
   const steps = withoutMissing([
-    ...opening,
-    ...removals,
-    ...before,
-    ...swaps,
-    ...rest,
+    ...made,
     step(
       'verify',
       site,
@@ -129,10 +127,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
       { do: 'definition', stack: situation.stack.name, definition: situation.definition },
       'the site holds what it runs',
       {
-        after: situation.clients
-          .flatMap((place) => situation.stack.checks.map((_, index) => `check ${index + 1} at ${place.name}`))
-          .concat(groupsOf(view).map(([group]) => `ready ${group}`))
-          .concat(after_swap),
+        after: ids(made),
         // What follows lets go of what a way back would need.
         point_of_no_return: afterwards.length > 0,
       },
@@ -160,6 +155,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
         : `make ${situation.stack.name} at ${site} match the stack file: ${summaryOf(changes, gone)}`,
       steps,
       touches: touchPoints(situation, view, 'deploy'),
+      physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point: undefined,
       undoable: true,
