@@ -58,7 +58,12 @@ export function openSchedules(work: Work): Schedules {
     tasks.set(key, made)
     return made
   }
-  const put = (task: Task) => void tasks.set(keyOf(task.stack, task.task), task)
+  /** The earliest time at which anything of a stack is due, as long as nothing else was seen and nothing of it ran. */
+  const quiet = new Map<string, { readonly seen: Seen; readonly until_ms: number }>()
+  const put = (task: Task) => {
+    tasks.set(keyOf(task.stack, task.task), task)
+    quiet.delete(task.stack)
+  }
 
   /** As long as nothing else was seen and nothing ran, a time that was found holds: a tick over a thousand stacks is cheap. */
   const found = new Map<string, { readonly seen: Seen; readonly task: Task; readonly at: number | undefined }>()
@@ -107,16 +112,20 @@ export function openSchedules(work: Work): Schedules {
     const peers = work.peers()
     const due: { readonly task: Task; readonly at: number }[] = []
     for (const seen of work.seen().values()) {
+      const known = quiet.get(seen.stack)
+      if (known?.seen === seen && known.until_ms > now.getTime()) continue
+      let until_ms = Number.POSITIVE_INFINITY
       for (const kind of ['guard', 'replicate', 'drill'] as const) {
         const task = taskOf(seen.stack, kind)
-        if (running.has(keyOf(seen.stack, kind))) continue
         const at = task.next_at ?? dueAt(seen, task, now)
-        if (at === undefined || at > now.getTime()) continue
+        until_ms = Math.min(until_ms, at ?? until_ms)
+        if (at === undefined || at > now.getTime() || running.has(keyOf(seen.stack, kind))) continue
         // The guard looks for itself at what it sees: both may.
         if (kind !== 'guard' && !ownerOf(seen, site, peers, now).here) continue
         if (work.busy(seen.stack)) continue
         due.push({ task, at })
       }
+      quiet.set(seen.stack, { seen, until_ms })
     }
     due.sort((a, b) => a.at - b.at)
     for (const { task, at } of due) {
