@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { selfSigned } from './certificate.ts'
 
 /** The stacks of the tour: the reference stack under several names, smaller and larger. */
 export const names = ['shop', 'wiki', 'mail', 'invoices', 'crm', 'intranet'] as const
@@ -14,14 +15,15 @@ const shape: Readonly<Record<TourStack, { readonly rpo: string; readonly web: nu
   intranet: { rpo: '2h', web: 1, db: 1 },
 }
 
-/** Writes the stack files below a folder, each with a stand-in for its certificate. */
-export function writeStacks(dir: string): void {
+/** Writes the stack files below a folder, each with a certificate that was good a day ago and is for a year. */
+export function writeStacks(dir: string, now: Date): void {
+  const from = new Date(now.getTime() - 7 * 86_400_000)
+  const to = new Date(now.getTime() + 365 * 86_400_000)
   const example = readFileSync(join(import.meta.dirname, '../../examples/shop/stack.yaml'), 'utf8')
   for (const name of names) {
     mkdirSync(join(dir, name, 'secrets'), { recursive: true, mode: 0o700 })
-    writeFileSync(join(dir, name, 'secrets', `${name}-tls.pem`), `a stand-in for the certificate of ${name}\n`, {
-      mode: 0o600,
-    })
+    const pem = selfSigned(`${name}.example.com`, from, to)
+    writeFileSync(join(dir, name, 'secrets', `${name}-tls.pem`), pem, { mode: 0o600 })
     writeFileSync(fileOf(dir, name), stackText(example, name))
   }
 }

@@ -42,7 +42,7 @@ const tick_ms = 40
 export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<Tour> {
   const end = new Date()
   const { world, lifeboat } = tourWorld(new Date(end.getTime() - day_ms))
-  writeStacks(dir)
+  writeStacks(dir, end)
   const database = openDatabase(':memory:')
   const audit = openAudit(database, lifeboat.clock)
   const logger = pino({ level: 'warn' })
