@@ -133,6 +133,22 @@ test('a stack without readiness, checks and ways in is deployed to the end', asy
   expect(on.world.site('east').claims.get('feed')?.claim.definition?.text).toContain('to: internet')
 })
 
+test('a service without an address at the standby is told when the stack is deployed, before anything is changed', async () => {
+  const on = rig()
+  const controller = on.controller()
+  const sites = controller.sites.sites.map((site) =>
+    site.name === 'west' ? { ...site, services: { ldap: '10.102.0.10' } } : site,
+  )
+  const planned = await plan({ ...controller, sites: { ...controller.sites, sites } }, deploy, on.world.clock.now())
+  if ('refused' in planned) throw new Error(JSON.stringify(planned.refused))
+  expect(planned.plan.findings).toContainEqual({
+    level: 'warning',
+    what: 'service "billing" has no address at west',
+    hint: 'add services: { billing: ADDRESS } to west in the site file',
+    needs: undefined,
+  })
+})
+
 test('the watch is made anew where a service has moved, and is gone from a site that is active', async () => {
   const on = await after(deploy, replicate)
   const before = on.world.site('west').get(watch).object.digest

@@ -54,18 +54,7 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       needs: undefined,
     })
   }
-  for (const nat of situation.stack.nats) {
-    for (const name of nat.reaches) {
-      if (site.services[name] === undefined) {
-        found.push(
-          error(
-            `service "${name}" has no address at ${site.name}`,
-            `add services: { ${name}: ADDRESS } to ${site.name} in the site file`,
-          ),
-        )
-      }
-    }
-  }
+  found.push(...lacksServices(situation, view))
   found.push(...lacksRoutes(situation, view))
   const named = situation.stack.ingress.filter((entry) => entry.dns)
   if (named.length > 0 && site.dns === undefined) {
@@ -172,6 +161,19 @@ function nearlyFull(view: SiteView, hint: string): readonly Finding[] {
       needs: undefined,
     },
   ]
+}
+
+/** Central services that the site file gives no address for: the NAT box there would not know where to. */
+export function lacksServices({ stack }: Situation, { site }: SiteView): readonly Finding[] {
+  return stack.nats
+    .flatMap((nat) => nat.reaches)
+    .filter((name) => site.services[name] === undefined)
+    .map((name) =>
+      error(
+        `service "${name}" has no address at ${site.name}`,
+        `add services: { ${name}: ADDRESS } to ${site.name} in the site file`,
+      ),
+    )
 }
 
 export const isError = (finding: Finding): boolean => finding.level === 'error'
