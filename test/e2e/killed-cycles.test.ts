@@ -23,7 +23,7 @@ afterAll(async () => {
 
 test('replicate', async () => {
   const { kills } = await killed(['replicate', 'shop'], [2, 5, 8])
-  expect(kills).toBeGreaterThan(places - 3)
+  expect(kills).toBeGreaterThan(places / 2)
   const [newest] = (await claimOf('west'))?.points ?? []
   expect(newest?.machines).toEqual(['db1', 'db2'])
   const kept = (await everyInstance('west')).filter((each) => each.project === `${live}-keep`)
@@ -35,7 +35,7 @@ test('replicate', async () => {
 
 test('drill: no bubble is left', async () => {
   const { kills, report } = await killed(['drill', 'shop'], [3])
-  expect(kills).toBeGreaterThan(places - 3)
+  expect(kills).toBeGreaterThan(places / 2)
   expect(report.drill?.verdict).toBe('passed')
   await settled('east', 'west')
 })
