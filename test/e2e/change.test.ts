@@ -73,7 +73,7 @@ async function loads(): Promise<void> {
 }
 
 async function byHand(): Promise<void> {
-  await inside('east', 'fw', "nft insert rule inet lifeboat input tcp dport 22 accept comment 'quick fix'")
+  await inside('east', 'fw', 'nft insert rule inet lifeboat input tcp dport 22 accept comment \'"quick fix"\'')
   await inside('east', 'lb', 'sed -i "s/maxconn 8192/maxconn 99/" /etc/haproxy/haproxy.cfg')
   await incus('east', 'config', 'set', '--project', live, 'web1', 'limits.memory=1GiB')
   hand.diff = await lifeboat(['diff', 'shop'])
@@ -138,7 +138,8 @@ test('what was changed by hand is found where it is: in the kernel, in a file, i
   expect(hand.diff.stdout).toMatch(/^ {6}\+.*tcp dport 22 .*quick fix/m)
   expect(hand.diff.stdout).toContain('east lb: /etc/haproxy/haproxy.cfg changed by hand [by hand]')
   expect(hand.diff.stdout).toContain('east web1: config limits.memory is 1GiB, was not set [by hand]')
-  expect(hand.diff.stdout).toContain('shop: 3 differences: 3 by hand')
+  expect(hand.diff.stdout).toContain('east lb: haproxy runs with an earlier /etc/haproxy/haproxy.cfg [by hand]')
+  expect(hand.diff.stdout).toContain('shop: 4 differences: 4 by hand')
 })
 
 test('a deploy does not overwrite it without a word, and then does', () => {

@@ -56,8 +56,25 @@ export async function setDigest(site: IncusSite, ref: InstanceRef, digest: strin
   await patchConfig(site, ref, { [DIGEST]: digest })
 }
 
-/** Incus renames only what is stopped. */
+/**
+ * Incus renames only what is stopped. 6.0 also moves its folder of logs onto itself, which fails ("file exists") where a
+ * request for the state of the instance made that folder anew in between; it takes its renaming back then.
+ */
 export async function rename(site: IncusSite, ref: InstanceRef, name: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await renameOnce(site, ref, name)
+      return
+    } catch (thrown) {
+      if (attempt === RENAME_TRIES || !/\/logs\/.*: file exists/.test(String(thrown))) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
+    }
+  }
+}
+
+const RENAME_TRIES = 6
+
+async function renameOnce(site: IncusSite, ref: InstanceRef, name: string): Promise<void> {
   const target = { area: ref.area, name }
   const [from, to] = await Promise.all([lookup(site, ref), lookup(site, target)])
   if (from === undefined && to !== undefined) return
