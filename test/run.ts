@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeSecrets } from '../examples/shop/make-secrets.ts'
+import { makeCertificate } from '../examples/certificate.ts'
 import { ensureImages } from '../lab/images/images.ts'
 import { endLabs, runLabFiles } from './worlds.ts'
 
@@ -52,8 +52,8 @@ count('browser', browser, await vitest('browser', browser))
 
 console.log('\n== lab tests')
 try {
-  await ensureImages(console.log)
-  await makeSecrets(join(root, 'examples/shop/secrets'))
+  await ensureImages(console.log, ['wiki'])
+  for (const stack of ['shop', 'wiki']) await makeCertificate(join(root, 'examples', stack, 'secrets'), stack)
   await runLabFiles(results, ({ file, results: at, exit, said, took_s }) => {
     const before = failed.length
     const tests = count(file, at, exit)

@@ -17,7 +17,18 @@ import type { SiteName } from '../../lab/topology.ts'
 import type { Report } from '../../src/report/report.ts'
 import type { Status } from '../../src/report/status.ts'
 import { type Capture, capture } from './capture.ts'
-import { addressByName, claimsAt, emptyStage, everything, incus, inside, marked, removeShop } from './stage.ts'
+import {
+  addressByName,
+  claimsAt,
+  emptyStage,
+  everything,
+  type Instance,
+  incus,
+  inside,
+  marked,
+  removeShop,
+  startLifeboat,
+} from './stage.ts'
 
 /** A drill at noon, with customers; each test then asks somebody else whether anybody could have noticed. */
 let customers: Customers
@@ -148,6 +159,23 @@ test('a kept drill can be looked into, replication goes on beside it, and it goe
   expect((await marked('west')).filter((each) => each.includes('drill'))).toEqual([])
 })
 
+test('interrupted, a drill removes its bubble; killed, it is named by status and replicate until it is removed', async () => {
+  const interrupted = startLifeboat(['drill', 'shop'])
+  await machinesRun()
+  expect(await interrupted.kill('SIGINT')).toEqual([2, null])
+  expect((await marked('west')).filter((each) => each.includes('drill'))).toEqual([])
+
+  const killed = startLifeboat(['drill', 'shop'])
+  await machinesRun()
+  await killed.kill()
+  const status = await lifeboat(['status', 'shop'])
+  expect(status.stdout).toMatch(/drill \w{6}: was begun by .*, which is gone: its bubble is left/)
+  const cycle = await verb('replicate', 'shop')
+  expect(cycle.findings.map((each) => each.what).join()).toMatch(/drill \w{6} at west: was begun by/)
+  await verb('drill', 'shop', '--remove')
+  expect((await marked('west')).filter((each) => each.includes('drill'))).toEqual([])
+})
+
 test('a prepared firewall that is not what its digest says is found by packets: failed, told, and removed', async () => {
   const firewall = (await incus('west', 'list', '--project', 'lb-shop-replica', '--format', 'csv', '--columns', 'n'))
     .split('\n')
@@ -172,6 +200,14 @@ test('a prepared firewall that is not what its digest says is found by packets: 
   expect(status.proof).toMatch(/^unproven: the last drill/)
   expect(await production()).toMatchObject({ pids: before.pids, address: before.address })
 })
+
+/** Waits until a machine of a bubble runs. */
+function machinesRun(): Promise<void> {
+  return eventually('a machine of the bubble runs', 30_000, async () => {
+    const list = JSON.parse(await incus('west', 'list', '--all-projects', '--format', 'json')) as readonly Instance[]
+    return list.some((each) => each.project.includes('-drill-') && each.name === 'db1' && each.status === 'Running')
+  })
+}
 
 /** What an outsider can tell of the site that is active. */
 async function production() {
