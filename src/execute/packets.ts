@@ -41,11 +41,24 @@ function limitOf(kind: PacketProbe['kind'], expect: PacketProbe['expect']): numb
 const NTP = `\\x1b${'\\0'.repeat(47)}`
 const SYSLOG = '<15>lifeboat: a packet of a drill'
 
+/** Tenths of a second. */
+const SETTLE_TRIES = 60
+
 /** Guests are whatever the stack's images are: bash and coreutils are all that is asked of them. */
 const SCRIPT = `
+# A guest is ready before its DHCPv6 client is done: without an address of its own nothing it sends says anything.
+settled() {
+  command -v ip >/dev/null || return 0
+  for try in $(seq ${SETTLE_TRIES}); do
+    if [ -n "$(ip -6 -o addr show scope global -tentative 2>/dev/null)" ] && ip -6 route get "$1" >/dev/null 2>&1; then
+      return 0
+    fi
+    sleep 0.1
+  done
+}
 one() {
   IFS=/ read -r kind address port via limit <<< "$2"
-  case $address in *:*) whole=$address/128 ;; *) whole=$address/32 ;; esac
+  case $address in *:*) whole=$address/128; [ "$via" != - ] || settled "$address" ;; *) whole=$address/32 ;; esac
   [ "$via" = - ] || ip route replace "$whole" via "$via" 2>/dev/null
   case $kind in
   tcp) error=$(timeout "$limit" bash -c "exec 3<>/dev/tcp/$address/$port" 2>&1); code=$? ;;

@@ -52,7 +52,7 @@ test('the clock of a site is an hour ahead, or that of the machine: told, and no
     expect(status.warnings).toEqual([expect.stringMatching(westAhead)])
     expect(status.point_age_ms).toBeLessThan(60_000)
     const cycle = await verb('--sites', west.sites, 'replicate', 'shop')
-    expect(cycle.findings.map((each) => each.what)).toEqual([expect.stringMatching(westAhead)])
+    expect(cycle.findings.map((each) => each.what)).toContainEqual(expect.stringMatching(westAhead))
     const newest = await newestPoint()
     expect(Math.abs(Date.parse(newest.taken_at) - Date.now())).toBeLessThan(60_000)
     const plan = await lifeboat(['--sites', west.sites, 'plan', 'failover', 'shop', '--site-is-down', 'east', '--json'])
@@ -63,9 +63,9 @@ test('the clock of a site is an hour ahead, or that of the machine: told, and no
   }
   const early = await lifeboatAhead(3600, ['replicate', 'shop', '--json'])
   expect(early.exit).toBe(0)
-  expect((JSON.parse(early.stdout) as Report).findings.map((each) => each.what)).toEqual([
+  expect((JSON.parse(early.stdout) as Report).findings.map((each) => each.what)).toContainEqual(
     expect.stringMatching(/clocks apart: east and west are 3(599|600|601) s .* behind this machine/),
-  ])
+  )
   // The machine with the right clock takes the next point: it is the newest, whatever the other one says of its age.
   expect((await statusBy()).warnings).toEqual([expect.stringMatching(/newest point of west was taken 3[56]\d\d s/)])
   await verb('replicate', 'shop')
