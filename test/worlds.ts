@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { program } from './browser/stage.ts'
 
@@ -15,13 +15,16 @@ export type FileRun = {
   readonly took_s: number
 }
 
+/** A lab with a shop at both sites takes up to 2 GB; a third one still shortens the whole on two cores. */
+const most = availableParallelism() > 1 ? Math.min(3, Math.floor(totalmem() / 4e9)) : 1
+const worlds = ['', 'b', 'c'].slice(0, Math.max(1, most))
+
 /**
- * Runs every file of lab tests, in two labs side by side: most of their time is waiting. A file has its lab for itself,
+ * Runs every file of lab tests, in labs side by side: much of their time is waiting. A file has its lab for itself,
  * and a lab that a file left in a bad state is one that the next file mends or fails by.
  */
 export async function runLabFiles(folder: string, ended: (run: FileRun) => void): Promise<readonly FileRun[]> {
   const queue = labFiles()
-  const worlds = availableParallelism() > 1 ? ['', 'b'] : ['']
   const runs: FileRun[] = []
   await Promise.all(
     worlds.map(async (world) => {
@@ -35,10 +38,10 @@ export async function runLabFiles(folder: string, ended: (run: FileRun) => void)
   return runs
 }
 
-/** Ends both labs and answers what is left of them, one line each. */
+/** Ends all of them and answers what is left of them, one line each. */
 export async function endLabs(): Promise<readonly string[]> {
   const left: string[] = []
-  for (const world of ['', 'b']) {
+  for (const world of worlds) {
     const script = `const { down } = await import('./lab/lab.ts'); const { leftovers } = await import('./lab/leftovers.ts')
       await down(); for (const each of await leftovers()) console.log(each)`
     const ran = await ended([process.execPath, '--input-type=module', '--eval', script], { LIFEBOAT_LAB: world })

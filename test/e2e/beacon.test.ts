@@ -1,4 +1,4 @@
-// On the lab: 50 s
+// On the lab: 65 s
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+// On the lab: 110 s
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'

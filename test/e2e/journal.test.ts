@@ -1,3 +1,4 @@
+// On the lab: 90 s
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+// On the lab: 100 s
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Customers, eventually, lifeboat, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
 import { claimOf, everyInstance } from './roles.ts'

@@ -1,3 +1,4 @@
+// On the lab: 200 s
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type Customers,

@@ -1,3 +1,4 @@
+// On the lab: 90 s
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OrderAttempt } from '../../examples/shop/order-log.ts'
 import {

@@ -1,3 +1,4 @@
+// On the lab: 130 s
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, request, type Server } from 'node:http'
 import { join } from 'node:path'
