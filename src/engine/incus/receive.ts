@@ -1,6 +1,7 @@
 import type { InstanceObject } from '../../state/objects.ts'
 import type { Received, Transfer } from '../contract.ts'
 import { refLabel } from '../describe.ts'
+import { EngineError } from '../error.ts'
 import { type Operation, succeeded } from './client.ts'
 import { load, lookup, patchConfig, path, removeInstance, snapshot, wanted } from './instances.ts'
 import { instanceMarks, ORIGIN, place, projectOf, refuse, SEEDED } from './names.ts'
@@ -78,8 +79,22 @@ async function replicaBefore(
     )
   if (found.value.config[SEEDED] === 'true') return await snapshotNames(site, to)
   // What an interrupted first transfer left behind. Nothing was ever complete in it.
-  await removeInstance(site, to)
+  await removeAbandoned(site, to)
   return undefined
+}
+
+/** Incus notices late that the other end of a transfer is gone; until then the half-made replica is busy being created. */
+const abandoned_limit_ms = 30_000
+
+async function removeAbandoned(site: IncusSite, to: InstanceObject): Promise<void> {
+  for (const end = performance.now() + abandoned_limit_ms; ; ) {
+    try {
+      return await removeInstance(site, to)
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'busy' || performance.now() > end) throw error
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+  }
 }
 
 async function snapshotNames(
