@@ -75,6 +75,22 @@ test('a guest that cannot send a packet is no evidence, and not taken for a clos
   expect(reportText(ran.report)).toMatch(/no evidence +db1 -> app1 tcp\/8080 \(unable\)/)
 })
 
+test('packets that a busy site was too late for are sent once more, and told', async () => {
+  const on = await replicated()
+  const west = on.world.site('west')
+  const late = swallow('10.10.3.1', '5432')
+  const patient: string[] = []
+  west.onExec((context) => {
+    const again = context.argv.filter((word) => word.endsWith('/16'))
+    patient.push(...again)
+    return again.length > 0 ? undefined : late(context)
+  })
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('done')
+  expect(reportText(ran.report)).toMatch(/, 2 of them sent twice, as this site was late/)
+  expect(patient).toEqual(Array(2).fill('tcp/10.10.3.1/5432/-/16'))
+})
+
 test('what changed since the drill is named', async () => {
   const on = await replicated()
   await does(on, drill)

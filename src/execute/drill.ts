@@ -1,12 +1,22 @@
 import type { Engine } from '../engine/contract.ts'
 import { areaLabel } from '../engine/describe.ts'
 import { EngineError } from '../engine/error.ts'
-import type { DrillAction, Witness } from '../plan/plan.ts'
+import type { DrillAction, PacketProbe, Witness } from '../plan/plan.ts'
 import type { Area, Drilling, Proof } from '../state/objects.ts'
 import { changeClaim } from './claims.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
-import { type Counted, judge, probeArgv, resultsOf, type Seen, witnessed, witnessKey } from './packets.ts'
+import {
+  again,
+  type Counted,
+  judge,
+  probeArgv,
+  resultsOf,
+  roundWithin_s,
+  type Seen,
+  witnessed,
+  witnessKey,
+} from './packets.ts'
 import type { Performing } from './perform.ts'
 
 /** Performs what only drills do. */
@@ -88,16 +98,12 @@ async function matrix(action: Of<'matrix'>, { world, site, signal }: Performing)
   const earlier = await countAll(engine, action.area, witnesses)
   if (witnesses.length > 0) await world.clock.sleep(QUIET_MS, signal)
   const before = await countAll(engine, action.area, witnesses)
-  const senders = [...new Set(action.probes.map((probe) => probe.from))]
-  const seen = await Promise.all(
-    senders.map(async (name): Promise<readonly Seen[]> => {
-      const probes = action.probes.filter((probe) => probe.from === name)
-      const { exit, stdout } = await engine.exec({ area: action.area, name }, probeArgv(probes), 60)
-      return resultsOf(probes, exit, stdout)
-    }),
-  )
+  const first = await sendAll(engine, action.area, action.probes, 1)
   const after = await countAll(engine, action.area, witnesses)
-  const all = witnessed(seen.flat(), earlier, before, after)
+  const more = again(first)
+  const second = more === undefined ? [] : await sendAll(engine, action.area, more.probes, more.patience)
+  const later = new Map(second.map((each) => [each.probe, each]))
+  const all = witnessed(first, earlier, before, after).map((each) => later.get(each.probe) ?? each)
   const broken = all.filter((each) => judge(each) === 'broken')
   const blind = all.filter((each) => judge(each) === 'no evidence')
   if (broken.length > 0) {
@@ -113,6 +119,7 @@ async function matrix(action: Of<'matrix'>, { world, site, signal }: Performing)
   }
   const held = all.filter((each) => judge(each) === 'held')
   return {
+    ...(second.length === 0 ? {} : { sent_twice: second.length }),
     pass: held.filter(({ probe }) => probe.expect !== 'blocked').length,
     stopped: held.filter(({ probe }) => probe.expect === 'blocked').length,
     no_evidence: blind.length,
@@ -120,6 +127,23 @@ async function matrix(action: Of<'matrix'>, { world, site, signal }: Performing)
       ? {}
       : { without_evidence: blind.map(({ probe, result }) => `${probe.words} (${result})`).join('; ') }),
   }
+}
+
+async function sendAll(
+  engine: Engine,
+  area: Area,
+  probes: readonly PacketProbe[],
+  patience: number,
+): Promise<readonly Seen[]> {
+  const senders = [...new Set(probes.map((probe) => probe.from))]
+  const seen = await Promise.all(
+    senders.map(async (name): Promise<readonly Seen[]> => {
+      const own = probes.filter((probe) => probe.from === name)
+      const { exit, stdout } = await engine.exec({ area, name }, probeArgv(own, patience), roundWithin_s(patience))
+      return resultsOf(own, exit, stdout)
+    }),
+  )
+  return seen.flat()
 }
 
 /** Nobody else may have sent for so long before the packets, or a count proves nothing. */

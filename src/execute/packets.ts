@@ -6,7 +6,12 @@ import type { PacketProbe, Witness } from '../plan/plan.ts'
  */
 export type PacketResult = 'open' | 'refused' | 'silent' | 'unreachable' | 'unable' | 'arrived' | 'lost'
 
-export type Seen = { readonly probe: PacketProbe; readonly result: PacketResult }
+export type Seen = {
+  readonly probe: PacketProbe
+  readonly result: PacketResult
+  /** From the sending to the answer, as the sender's clock has it; undefined where it cannot tell. */
+  readonly took_ms?: number
+}
 
 /** Seconds for a packet that should pass: a lost SYN is sent again after one, and a first ARP answer by proxy takes up to 0.8. */
 const PASS_S = 4
@@ -16,10 +21,13 @@ const BLOCKED_S = 1.5
 /** Seconds for the answer to a datagram; what is not answered is asked of its witness. */
 const DATAGRAM_S = 2
 
-/** One command that sends all packets of an instance side by side; a line for each: its number and what was heard. */
-export function probeArgv(probes: readonly PacketProbe[]): readonly string[] {
+/**
+ * One command that sends all packets of an instance side by side; a line for each: its number, what was heard, and after how
+ * many microseconds. `patience` waits so many times as long as usual.
+ */
+export function probeArgv(probes: readonly PacketProbe[], patience = 1): readonly string[] {
   const words = probes.map(({ kind, address, port, via, expect }) =>
-    [kind, address, port ?? '-', via ?? '-', limitOf(kind, expect)].join('/'),
+    [kind, address, port ?? '-', via ?? '-', limitOf(kind, expect) * patience].join('/'),
   )
   return [
     '/bin/sh',
@@ -36,6 +44,34 @@ function limitOf(kind: PacketProbe['kind'], expect: PacketProbe['expect']): numb
   if (expect === 'blocked') return BLOCKED_S
   return kind === 'udp' ? DATAGRAM_S : PASS_S
 }
+
+/** Longer than this no packet of a round is waited for, whatever the patience. */
+export const roundWithin_s = (patience: number): number => 30 + 2 * PASS_S * patience
+
+/**
+ * What a second round has to send again, and how patiently; undefined where the first has said all. A site with much to do
+ * answers late: what should have passed and was not heard is sent once more before it is called broken, and silence proves
+ * that a packet was stopped only where it lasted three times as long as the slowest packet that passed.
+ */
+export function again(
+  seen: readonly Seen[],
+): { readonly probes: readonly PacketProbe[]; readonly patience: number } | undefined {
+  const passed = seen.flatMap(({ result, took_ms }) => (result === 'open' ? [took_ms ?? 0] : []))
+  const needed_s = (SURE * Math.max(0, ...passed)) / 1000
+  const probes = seen
+    .filter(({ probe, result }) => {
+      if (probe.witness !== undefined) return false
+      if (probe.expect === 'blocked') return result === 'silent' && needed_s > BLOCKED_S
+      return result === 'silent'
+    })
+    .map(({ probe }) => probe)
+  if (probes.length === 0) return undefined
+  return { probes, patience: Math.min(MOST_PATIENCE, Math.max(PATIENCE, Math.ceil(needed_s / BLOCKED_S))) }
+}
+
+const SURE = 3
+const PATIENCE = 4
+const MOST_PATIENCE = 8
 
 /** A question that an NTP server answers (RFC 5905), a line of the lowest severity for syslog (RFC 5424), else a line end. */
 const NTP = `\\x1b${'\\0'.repeat(47)}`
@@ -56,22 +92,41 @@ settled() {
     sleep 0.1
   done
 }
+# A resolver asks again when a datagram was lost, and so does this.
+dns() {
+  exec 3<> "/dev/udp/$1/$2" || return
+  for ((left = $3 + 1; left > 0; left--)); do
+    printf '\\x12\\x34\\x01\\x00\\x00\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\x01' >&3
+    LC_ALL=C read -r -d '' -n 1 -t 1 -u 3 && return
+    [ $? -gt 128 ] || return 1
+  done
+  return 124
+}
+udp() {
+  exec 3<> "/dev/udp/$1/$2" || return
+  printf "$4" >&3
+  LC_ALL=C read -r -d '' -n 1 -t "$3" -u 3 && return
+  [ $? -gt 128 ] || return 1
+  return 124
+}
 one() {
   IFS=/ read -r kind address port via limit <<< "$2"
   case $address in *:*) whole=$address/128; [ "$via" != - ] || settled "$address" ;; *) whole=$address/32 ;; esac
   [ "$via" = - ] || ip route replace "$whole" via "$via" 2>/dev/null
+  began=\${EPOCHREALTIME/[.,]/}
   case $kind in
   tcp) error=$(timeout "$limit" bash -c "exec 3<>/dev/tcp/$address/$port" 2>&1); code=$? ;;
-  dns) error=$(timeout "$limit" bash -c "exec 3<>/dev/udp/$address/$port; printf '\\\\x12\\\\x34\\\\x01\\\\x00\\\\x00\\\\x01\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x00\\\\x02\\\\x00\\\\x01' >&3; [ -n \\"\\$(head -c 2 <&3 | od -An -tx1)\\" ]" 2>&1); code=$? ;;
+  dns) error=$(dns "$address" "$port" "\${limit%.*}" 2>&1); code=$? ;;
   udp) case $port in 123) text='${NTP}' ;; 514) text='${SYSLOG}' ;; *) text='\\n' ;; esac
-    error=$(timeout "$limit" bash -c "exec 3<>/dev/udp/$address/$port; printf '$text' >&3; [ -n \\"\\$(head -c 1 <&3 | od -An -tx1)\\" ]" 2>&1); code=$? ;;
+    error=$(udp "$address" "$port" "$limit" "$text" 2>&1); code=$? ;;
   ping) command -v ping >/dev/null || { echo "$1 unable"; return; }
     error=$(ping -n -c 2 -i 0.2 -W "\${limit%.*}" "$address" 2>&1); code=$?; [ $code = 0 ] || code=124 ;;
   address) error=; case " $(hostname -I 2>/dev/null) " in *" $address "*) code=0 ;; *) code=124 ;; esac ;;
   esac
+  now=\${EPOCHREALTIME/[.,]/}
   [ "$via" = - ] || ip route del "$whole" via "$via" 2>/dev/null
   case "$code:$error" in
-  0:*) echo "$1 open" ;;
+  0:*) echo "$1 open $((now - began))" ;;
   124:*) echo "$1 silent" ;;
   *refused*) echo "$1 refused" ;;
   *unreachable*|*"No route"*|*"not permitted"*|*prohibited*) echo "$1 unreachable" ;;
@@ -84,11 +139,12 @@ wait
 `
 
 export function resultsOf(probes: readonly PacketProbe[], exit: number, stdout: string): readonly Seen[] {
-  const heard = new Map(stdout.split('\n').map((line) => line.split(' ') as [string, PacketResult]))
-  return probes.map((probe, index) => ({
-    probe,
-    result: exit === 0 ? (heard.get(String(index)) ?? 'unable') : 'unable',
-  }))
+  const lines = stdout.split('\n').map((line) => line.split(' ') as [string, PacketResult, string?])
+  const heard = new Map(lines.map(([number, result, took_us]) => [number, { result, took_us }]))
+  return probes.map((probe, index) => {
+    const { result = 'unable', took_us } = (exit === 0 ? heard.get(String(index)) : undefined) ?? {}
+    return { probe, result, ...(took_us === undefined ? {} : { took_ms: Number(took_us) / 1000 }) }
+  })
 }
 
 /**

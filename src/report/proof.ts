@@ -14,7 +14,15 @@ export type DrillReport = {
   readonly clean_up_ms: number | undefined
   readonly kept: boolean
   readonly checks: readonly { readonly words: string; readonly good: boolean; readonly total_ms: number | undefined }[]
-  readonly matrix: { readonly pass: number; readonly stopped: number; readonly no_evidence: number } | undefined
+  readonly matrix:
+    | {
+        readonly pass: number
+        readonly stopped: number
+        readonly no_evidence: number
+        /** Probes that a busy site was too late for at first; undefined where none was sent again. */
+        readonly sent_twice?: number
+      }
+    | undefined
   /** Probes of which nothing could be seen. */
   readonly without_evidence: readonly string[]
   /** Packets at the border, by direction: `left_ldap`, `came_ldap`, `denied_billing`, `refused_outside`. */
@@ -58,6 +66,7 @@ export function drillReport(plan: Plan, state: JournalState): DrillReport | unde
             pass: Number(matrix.pass),
             stopped: Number(matrix.stopped),
             no_evidence: Number(matrix.no_evidence),
+            ...(matrix.sent_twice === undefined ? {} : { sent_twice: Number(matrix.sent_twice) }),
           },
     without_evidence: matrix?.without_evidence === undefined ? [] : String(matrix.without_evidence).split('; '),
     border:
@@ -105,9 +114,11 @@ export function drillRows(drill: DrillReport): readonly (readonly [string, strin
       drill.verdict === 'failed' ? 'not shown: it does not hold, or something failed before' : 'no evidence',
     ])
   else {
+    const { sent_twice } = drill.matrix
+    const twice = sent_twice === undefined ? '' : `, ${sent_twice} of them sent twice, as this site was late`
     rows.push([
       'reachability',
-      `${drill.matrix.pass} declared flows passed, ${drill.matrix.stopped} undeclared ones were stopped, ${drill.matrix.no_evidence} without evidence`,
+      `${drill.matrix.pass} declared flows passed, ${drill.matrix.stopped} undeclared ones were stopped, ${drill.matrix.no_evidence} without evidence${twice}`,
     ])
   }
   for (const each of drill.without_evidence) rows.push(['no evidence', each])

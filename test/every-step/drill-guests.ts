@@ -24,9 +24,9 @@ export function goodBubble({ argv, instance }: ExecContext): ExecResult | undefi
   }
 }
 
-/** KIND/ADDRESS/PORT/VIA/SECONDS: the sender gives a packet that must not pass less time. */
+/** KIND/ADDRESS/PORT/VIA/SECONDS: the sender gives a packet that must not pass less time, and what it sends again four times as much. */
 function hears(word: string): string {
   const [, address, port, , seconds] = word.split('/')
   if (address?.startsWith('10.10.3.') && port === '5432' && address !== '10.10.3.1') return 'refused'
-  return seconds === '4' ? 'open' : 'silent'
+  return seconds === '4' || seconds === '16' ? 'open' : 'silent'
 }
