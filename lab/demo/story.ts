@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { makeSecrets } from '../../examples/shop/make-secrets.ts'
 import { type OrderAttempt, readLog } from '../../examples/shop/order-log.ts'
 import type { Report } from '../../src/report/report.ts'
+import { reportText } from '../../src/report/text.ts'
 import { commandIn, exec, labPaths, trust } from '../lab.ts'
 import { attempt, type Ran } from '../run.ts'
 
@@ -18,16 +19,25 @@ export async function prepareShop(): Promise<{ readonly ca: string }> {
   return { ca: secrets.ca }
 }
 
-/** Runs `./lifeboat`, as a person would. */
-export function lifeboat(argv: readonly string[], limit_ms = 180_000): Promise<Ran> {
+/** Runs `./lifeboat`, as a person would. The limit is for a machine that is a tenth as fast as usual. */
+export function lifeboat(argv: readonly string[], limit_ms = 300_000): Promise<Ran> {
   return attempt([join(root, 'lifeboat'), '--sites', labPaths.sites, ...argv], { limit_ms })
 }
 
 /** Runs a verb and answers with its report; what it printed is the error where it did not end well. */
 export async function verb(...argv: readonly string[]): Promise<Report> {
   const ran = await lifeboat([...argv, '--json'])
-  if (ran.exit !== 0) throw new Error(`lifeboat ${argv.join(' ')} ended with ${ran.exit}:\n${ran.stdout}${ran.stderr}`)
-  return JSON.parse(ran.stdout) as Report
+  if (ran.exit === 0) return JSON.parse(ran.stdout) as Report
+  throw new Error(`lifeboat ${argv.join(' ')} ended with ${ran.exit}:\n${readable(ran.stdout)}${ran.stderr}`)
+}
+
+/** The report as a person reads it; whatever else was printed as it is. */
+function readable(printed: string): string {
+  try {
+    return reportText(JSON.parse(printed) as Report)
+  } catch {
+    return printed
+  }
 }
 
 export type Customers = {
