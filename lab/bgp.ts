@@ -31,7 +31,7 @@ export async function ensureRouting(node: NodeName, init: ProcessId): Promise<vo
   }
 }
 
-const ready_limit_ms = 15_000
+const ready_limit_ms = 60_000
 
 async function configurationOf(node: NodeName): Promise<string> {
   if (node === 'internet') return provider()

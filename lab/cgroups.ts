@@ -71,7 +71,7 @@ export async function settle(node: string): Promise<void> {
     // The first process starts others: again until none is left.
     await until(
       `the processes of node ${node} move to ${home}`,
-      5_000,
+      20_000,
       async () => {
         const pids = (await readFile(join(root, 'cgroup.procs'), 'utf8')).trim().split('\n').filter(Boolean)
         for (const pid of pids) await writeFile(join(home, 'cgroup.procs'), pid).catch(() => {})

@@ -7,8 +7,8 @@ import { labPaths, mark } from './paths.ts'
 import { allProcesses, ancestry, isAlive, killHard, namespaceOf, type ProcessId, processId } from './processes.ts'
 import { attempt, until } from './run.ts'
 
-const processes_limit_ms = 15_000
-const loops_limit_ms = 10_000
+const processes_limit_ms = 60_000
+const loops_limit_ms = 60_000
 
 /** Ends and removes all that is found of the lab. It trusts no record of what was made: it looks. */
 export async function cleanUp(): Promise<void> {

@@ -9,7 +9,7 @@ import { commandLine, isAlive, killHard, type Process, type ProcessId } from './
 import { LabError, run, until } from './run.ts'
 import type { SiteName } from './topology.ts'
 
-const ready_limit_ms = 30_000
+const ready_limit_ms = 60_000
 const operation_limit_s = 120
 const pool_size = '20GiB'
 
@@ -32,7 +32,7 @@ export async function ensureIncusd(site: SiteName, init: ProcessId): Promise<voi
 export async function killIncusd(site: SiteName, init: ProcessId): Promise<void> {
   const daemons = serversOf(init)
   for (const daemon of daemons) killHard(daemon)
-  await until(`incusd of site ${site} ends`, 10_000, async () => (daemons.some(isAlive) ? undefined : true), 10)
+  await until(`incusd of site ${site} ends`, 60_000, async () => (daemons.some(isAlive) ? undefined : true), 10)
 }
 
 /** Makes what is missing of the server's own set-up: address, pool, default profile, trust of the lab's client. */

@@ -51,7 +51,7 @@ exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid
   )
   await new Promise<void>((resolve, reject) => {
     let said = ''
-    const limit = setTimeout(() => fail('said nothing for 10 s'), 10_000)
+    const limit = setTimeout(() => fail('said nothing for 60 s'), 60_000)
     const fail = (why: string): void => {
       clearTimeout(limit)
       reject(new LabError(`node ${node} did not start: ${why}`))
@@ -80,7 +80,7 @@ exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid
 async function endStrays(node: NodeName): Promise<void> {
   await until(
     `what is left of an earlier node ${node} ends`,
-    10_000,
+    60_000,
     async () => {
       const strays = (await labMembers(node)).map(processId).filter((id) => id !== undefined)
       for (const stray of strays) killHard(stray)
@@ -97,7 +97,7 @@ export async function killNode(node: NodeName, init: ProcessId): Promise<void> {
   killHard(init)
   await until(
     `node ${node} ends`,
-    10_000,
+    60_000,
     async () => {
       await thaw(node)
       // A zombie too: it is one until the last process inside is gone.

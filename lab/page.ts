@@ -29,7 +29,7 @@ export async function openPage(site: string, port = 8480): Promise<LabPage> {
   const log = join(labPaths.logs, `page-${site}.log`)
   const argv = ['--sites', labPaths.sites, 'serve', '--site', site, '--config', config, '--listen', `127.0.0.1:${port}`]
   const pid = start([join(root, 'lifeboat'), ...argv], log)
-  const said = await until(`the controller of ${site} listens (${log})`, 30_000, async () => {
+  const said = await until(`the controller of ${site} listens (${log})`, 60_000, async () => {
     const text = readFileSync(log, 'utf8')
     if (/EADDRINUSE|refused|error:/.test(text)) throw new LabError(text.trim())
     return text.includes(' listens at ') ? text : undefined
@@ -44,7 +44,7 @@ export async function openPage(site: string, port = 8480): Promise<LabPage> {
 async function ready(argv: readonly string[], name: string): Promise<void> {
   const log = join(labPaths.logs, `page-${name}.log`)
   start(argv, log)
-  await until(`the way to the page (${log})`, 10_000, async () => {
+  await until(`the way to the page (${log})`, 60_000, async () => {
     const text = readFileSync(log, 'utf8')
     if (text.includes('ready')) return true
     if (text.trim() !== '') throw new LabError(text.trim())

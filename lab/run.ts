@@ -4,7 +4,7 @@ export type Ran = { readonly exit: number; readonly stdout: string; readonly std
 export type RunOptions = {
   readonly input?: string
   readonly env?: Readonly<Record<string, string>>
-  /** After this the command is killed and counts as failed. Default 60 s. */
+  /** After this the command is killed and counts as failed. Default 120 s. */
   readonly limit_ms?: number
 }
 
@@ -18,7 +18,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 /** Runs a program to its end; any exit status is a result. A program ended by a signal has 128 plus its number, as in a shell. */
 export function attempt(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const [file, ...args] = argv
-  const limit_ms = options.limit_ms ?? 60_000
+  const limit_ms = options.limit_ms ?? 120_000
   return new Promise((resolve, reject) => {
     const child = spawn(file!, args, {
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -9,7 +9,7 @@ import type { ProcessId } from './processes.ts'
 import { LabError, until } from './run.ts'
 import { type Dhcp, type NodeName, topology } from './topology.ts'
 
-const ready_limit_ms = 15_000
+const ready_limit_ms = 60_000
 
 /** Starts what a node is there for, unless it runs, and waits until it answers. */
 export async function ensureService(node: NodeName, init: ProcessId): Promise<void> {
@@ -246,7 +246,7 @@ function running(init: ProcessId, comm: string): boolean {
 
 async function ready(node: NodeName, init: ProcessId, what: string, probe: readonly string[]): Promise<void> {
   await until(`${what} in node ${node} answers (its log is in ${labPaths.logs})`, ready_limit_ms, async () => {
-    const ran = await inNode(init, probe, { limit_ms: 5_000 })
+    const ran = await inNode(init, probe, { limit_ms: 15_000 })
     if (ran.exit !== 0) throw new LabError((ran.stderr || ran.stdout).trim() || `exit ${ran.exit}`)
     return true
   })

@@ -248,7 +248,7 @@ async function several<T>(count: number, attempt: () => Promise<T>): Promise<T[]
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 40_000; ; ) {
+  for (const end = Date.now() + 60_000; ; ) {
     if (await holds()) return
     if (Date.now() > end) throw new Error(`not within 40 s: ${holds}; servers: ${JSON.stringify(await servers())}`)
     await new Promise((resolve) => setTimeout(resolve, 100))

@@ -43,7 +43,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 20_000, async () =>
+  await eventually('the first accepted order', 60_000, async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   await verb('replicate', 'shop')
@@ -207,7 +207,7 @@ test('a prepared firewall that is not what its digest says is found by packets: 
 
 /** Waits until a machine of a bubble runs. */
 function machinesRun(): Promise<void> {
-  return eventually('a machine of the bubble runs', 30_000, async () => {
+  return eventually('a machine of the bubble runs', 60_000, async () => {
     const list = JSON.parse(await incus('west', 'list', '--all-projects', '--format', 'json')) as readonly Instance[]
     return list.some((each) => each.project.includes('-drill-') && each.name === 'db1' && each.status === 'Running')
   })

@@ -43,7 +43,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 20_000, async () =>
+  await eventually('the first accepted order', 60_000, async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   for (let cycle = 0; cycle < 3; cycle++) {
@@ -202,7 +202,7 @@ async function insides(site: SiteName) {
 /** As its own kernel has it. An empty answer is asked for again: a command that ends at once can lose its output. */
 async function nameOf(site: SiteName, instance: string): Promise<string> {
   let name = ''
-  await eventually(`${instance} at ${site} tells its name`, 10_000, async () => {
+  await eventually(`${instance} at ${site} tells its name`, 60_000, async () => {
     name = (await inside(site, instance, 'hostname')).stdout.trim()
     return name !== ''
   })

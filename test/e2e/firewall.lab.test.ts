@@ -152,7 +152,7 @@ async function listening(place: string, port: number): Promise<void> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; ; ) {
+  for (const end = Date.now() + 60_000; ; ) {
     if (await holds()) return
     if (Date.now() > end) throw new Error(`not within 20 s: ${holds}`)
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -46,7 +46,7 @@ beforeAll(async () => {
   ] as const)
     heard.set(name, await tried(address, port))
   counted = await nft('list table inet feed')
-}, 180_000)
+}, 900_000)
 
 afterAll(async () => {
   await exec('client', ['nft', 'delete', 'table', 'inet', 'feed'])

@@ -44,7 +44,7 @@ test('the WAN is cut in the middle of the last copy: the stack serves where it w
   await slowWan('500kbit')
   await journaled('step-started', 'receive db1, last-copy')
   const before = await sentOverWan()
-  await eventually('a part of it on the WAN', 30_000, async () => (await sentOverWan()) - before > 30e3)
+  await eventually('a part of it on the WAN', 60_000, async () => (await sentOverWan()) - before > 30e3)
   await cutWan()
   const ran = await moving
   expect(ran).toMatchObject({ exit: 2 })
@@ -99,12 +99,12 @@ async function onlyAt(site: SiteName, epoch: number): Promise<void> {
   expect(await addressByName('192.0.2.54')).toMatch(
     site === 'east' ? /^198\.51\.100\.[5-9]\d$/ : /^198\.51\.100\.1[5-9]\d$/,
   )
-  await eventually('the client is answered', 10_000, async () => (await statusAtClient('/api/healthz')) === '200')
+  await eventually('the client is answered', 60_000, async () => (await statusAtClient('/api/healthz')) === '200')
 }
 
 async function orderIsAccepted(which: string): Promise<void> {
   const from = Date.now()
-  await eventually(`${which} accepted order`, 20_000, async () =>
+  await eventually(`${which} accepted order`, 60_000, async () =>
     (await accepted()).some((each) => each.sent_at > from),
   )
 }

@@ -47,7 +47,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 20_000, async () =>
+  await eventually('the first accepted order', 60_000, async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   const before = await claimsAt('east')
@@ -85,7 +85,7 @@ async function withoutBilling(): Promise<Unserved> {
 
 async function moved(from: SiteName, to: SiteName): Promise<Moved> {
   const report = await verb('move', 'shop', '--to', to)
-  await eventually(`orders accepted at ${to}`, 20_000, async () =>
+  await eventually(`orders accepted at ${to}`, 60_000, async () =>
     (await customers.attempts()).some((each) => (each.acked_at ?? 0) > Date.parse(report.ended_at ?? '')),
   )
   await sleep(1000)

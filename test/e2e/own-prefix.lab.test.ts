@@ -185,7 +185,7 @@ async function must(place: string, argv: readonly string[], own = false): Promis
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 20_000; ; ) {
+  for (const end = Date.now() + 60_000; ; ) {
     if (await holds()) return
     if (Date.now() > end) throw new Error(`not within 20 s: ${holds}`)
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -25,7 +25,7 @@ beforeAll(async () => {
   browser = await openBrowser()
   page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
   page.setDefaultTimeout(60_000)
-}, 240_000)
+}, 900_000)
 
 afterAll(async () => {
   await browser?.close()
@@ -51,7 +51,7 @@ test('a drill by two clicks: proven, and the bubble is gone', async () => {
   await page.goto(`${controller.address}/stacks/shop`)
   await page.getByRole('link', { name: 'Drill', exact: true }).click()
   await page.getByRole('button', { name: 'Drill shop' }).click()
-  await page.getByRole('heading', { level: 1 }).getByText('done').waitFor({ timeout: 120_000 })
+  await page.getByRole('heading', { level: 1 }).getByText('done').waitFor({ timeout: 300_000 })
   await page.getByText('passed', { exact: true }).first().waitFor()
   const projects = await exec('west', ['incus', 'project', 'list', '--format', 'csv', '--columns', 'n'])
   expect(projects.stdout).not.toMatch(/lb-shop-drill/)
@@ -66,7 +66,7 @@ test('east dies; the page tells it, takes the word that it is down, and brings t
   await page.getByRole('heading', { name: 'The plan' }).waitFor()
   await page.getByLabel(/Type shop/).fill('shop')
   await page.getByRole('button', { name: 'Failover shop' }).click()
-  await page.getByRole('heading', { level: 1 }).getByText('done').waitFor({ timeout: 120_000 })
+  await page.getByRole('heading', { level: 1 }).getByText('done').waitFor({ timeout: 300_000 })
   // Judged from where clients are, and by west's own Incus.
   expect(await statusAtClient('/healthz')).toBe('200')
   expect(await addressByName()).toMatch(/^198\.51\.100\.(1[3-9]|2)\d/)

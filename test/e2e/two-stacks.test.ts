@@ -110,7 +110,7 @@ async function raw(): Promise<string> {
 
 async function status(url: string): Promise<string> {
   let code = ''
-  await eventually(`an answer from ${url}`, 10_000, async () => {
+  await eventually(`an answer from ${url}`, 60_000, async () => {
     const ran = await exec('client', [
       ...['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}', '--max-time', '5'],
       ...['--cacert', '/etc/lifeboat-lab/ca.crt', url],
