@@ -60,7 +60,7 @@ export function borderSteps(view: SiteView, area: Area, border: Border): readonl
       'start',
       site,
       `start ${name}`,
-      { do: 'power', instance: ref, verb: 'start', within_s: 30 },
+      { do: 'power', instance: ref, verb: 'start', within_s: 60 },
       'gateway, DHCP, DNS and client of the bubble',
       { after: [`cut legs of ${name}`], undo: [{ do: 'power', instance: ref, verb: 'kill', within_s: 30 }] },
     ),
@@ -73,7 +73,7 @@ export function borderSteps(view: SiteView, area: Area, border: Border): readonl
         from: ref,
         machines: [ref],
         probes: [{ by: 'tcp', from: name, url: 'tcp://127.0.0.1:53' }],
-        within_s: 30,
+        within_s: 60,
       },
       'its filter was loaded before its DNS server was',
       { after: [`start ${name}`] },
@@ -119,7 +119,7 @@ export function stubSteps(view: SiteView, area: Area, border: Border): readonly 
         'start',
         site,
         `start ${ref.name}`,
-        { do: 'power', instance: ref, verb: 'start', within_s: 30 },
+        { do: 'power', instance: ref, verb: 'start', within_s: 60 },
         'stands for a central service',
         {
           after: [`make ${ref.name}`, `ready ${border.name}`],
@@ -131,7 +131,7 @@ export function stubSteps(view: SiteView, area: Area, border: Border): readonly 
         site,
         `ready ${ref.name}`,
         tcp.length === 0
-          ? { do: 'lease', instance: ref, interface: 'eth0', within_s: 30 }
+          ? { do: 'lease', instance: ref, interface: 'eth0', within_s: 60 }
           : { do: 'ready', from: { area, name: border.name }, machines: [ref], probes: tcp, within_s: STUB_S },
         'answers at the address of the service',
         { after: [`start ${ref.name}`] },

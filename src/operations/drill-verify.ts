@@ -50,7 +50,7 @@ export function verifySteps(
         do: 'lease',
         instance: { area, name: appliance },
         interface: leg,
-        within_s: 30,
+        within_s: 60,
         ...(ipv6 ? { ipv6_within_s: ADVERTISED_WITHIN_S } : {}),
       },
       `the ${leg} network of the bubble gives the address`,

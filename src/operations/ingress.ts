@@ -31,7 +31,7 @@ export function ingress(
         do: 'lease',
         instance: { area, name: appliance },
         interface: leg,
-        within_s: 30,
+        within_s: 60,
         ...(ipv6 && view.site.outside_ipv6 === true ? { ipv6_within_s: ADVERTISED_WITHIN_S } : {}),
       },
       `the ${leg} network gives the address`,

@@ -117,7 +117,7 @@ export function start(
       'start',
       view.site.name,
       `start ${instance.name}`,
-      { do: 'power', instance: ref, verb: 'start', within_s: 30 },
+      { do: 'power', instance: ref, verb: 'start', within_s: 60 },
       reason,
       {
         after: [after, waits],

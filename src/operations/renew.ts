@@ -126,7 +126,7 @@ function build({ view, appliance, object, why, after }: Target & { readonly why:
     one('unplug', { do: 'cut-legs', instance: ref, cut: true, which: 'all' }, 'two with the same addresses', {
       after: [`make ${ref.name}`],
     }),
-    one('try', { do: 'power', instance: ref, verb: 'start', within_s: 30 }, 'before anything is swapped', {
+    one('try', { do: 'power', instance: ref, verb: 'start', within_s: 60 }, 'before anything is swapped', {
       after: [`configure ${ref.name}`, `unplug ${ref.name}`],
       undo: [{ do: 'power', instance: ref, verb: 'kill', within_s: 30 }],
     }),
@@ -152,7 +152,7 @@ function swap({ view, appliance, object, seen }: Target, ready: readonly string[
   return [
     one(`stop ${name}`, { do: 'power', instance: ref, verb: 'stop', within_s: 3 }, 'the outage begins', {
       after: ready,
-      undo: runs ? [{ do: 'power', instance: ref, verb: 'start', within_s: 30 }] : [],
+      undo: runs ? [{ do: 'power', instance: ref, verb: 'start', within_s: 60 }] : [],
     }),
     one(`set ${name} aside`, { do: 'rename', instance: ref, name: before.name }, 'to swap back', {
       after: [`stop ${name}`],
@@ -176,7 +176,7 @@ function swap({ view, appliance, object, seen }: Target, ready: readonly string[
       after: [`put ${next.name} in place`, `unplug ${before.name}`],
       undo: [{ do: 'cut-legs', instance: ref, cut: true, which: 'all' }],
     }),
-    one(`start ${name}`, { do: 'power', instance: ref, verb: 'start', within_s: 30 }, 'the same addresses', {
+    one(`start ${name}`, { do: 'power', instance: ref, verb: 'start', within_s: 60 }, 'the same addresses', {
       after: [`plug ${name}`],
       undo: [{ do: 'power', instance: ref, verb: 'kill', within_s: 30 }],
     }),

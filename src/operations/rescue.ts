@@ -101,7 +101,7 @@ function look(situation: Situation, { view, rescue }: Copy): Planned {
         'start',
         site,
         `start ${machine.name}`,
-        { do: 'power', instance, verb: 'start', within_s: 30 },
+        { do: 'power', instance, verb: 'start', within_s: 60 },
         'to be looked at',
         { after: [`make ${machine.name}`], undo: [{ do: 'power', instance, verb: 'kill', within_s: 30 }] },
       ),

@@ -40,7 +40,7 @@ export function watchSteps(situation: Situation, standby: SiteView): readonly St
     add('configure watch', { do: 'configure', instance: ref, ...files }, `for ${site}`, ['make watch'])
   }
   if (!up)
-    add('start watch', { do: 'power', instance: ref, verb: 'start', within_s: 30 }, 'asks for leases', [
+    add('start watch', { do: 'power', instance: ref, verb: 'start', within_s: 60 }, 'asks for leases', [
       'configure watch',
     ])
   return [...steps, ...reachSteps(situation, standby, up ? quick_s : booting_s)]

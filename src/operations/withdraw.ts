@@ -88,7 +88,7 @@ export function withdraw(
       instance.kind === 'appliance' ? 'it holds nothing' : 'front to back, in good order',
       {
         after: [ids(cuts), giving.id, waitsFor(instance, here, machines).map(stop)],
-        undo: undo({ do: 'power', instance: { area, name: instance.name }, verb: 'start', within_s: 30 }),
+        undo: undo({ do: 'power', instance: { area, name: instance.name }, verb: 'start', within_s: 60 }),
       },
     ),
   )

@@ -23,7 +23,7 @@ const Machine = fields({
   ready: form(forms.ready)
     .optional()
     .describe('How readiness is seen: `http :PORT/PATH`, `tcp :PORT` or `exec COMMAND`.'),
-  ready_within: duration('How long readiness may take.').default(60),
+  ready_within: duration('How long readiness may take.').default(180),
   freeze: text('a command', 'sync')
     .optional()
     .describe('Run inside each of them right before it is paused for a point.'),

@@ -118,7 +118,7 @@ test('a failover meets a DHCP server that is silent, then three kinds of DNS tro
   await killSite('east')
   await killServer('west-edge')
   const first = await lifeboat(['failover', 'shop', '--site-is-down', 'east', '--json'])
-  const { operation } = expectStuck(first, 'lease fw', 'fw got no address on its outside leg at west within 30 s')
+  const { operation } = expectStuck(first, 'lease fw', 'fw got no address on its outside leg at west within 60 s')
   expect(await lifeboat(['abort', operation])).toMatchObject({ exit: 3, stderr: expect.stringContaining('resume') })
   const firewall = (await instances('west')).find((each) => each.name === 'fw')
   expect(firewall?.status).toBe('Running')

@@ -46,7 +46,7 @@ export type Operation = {
 
 const CONNECT_MS = 2_000
 /** On a link that died silently nothing tells that an answer will not come; reading is quick, changing may wait. */
-const READ_S = 8
+const READ_S = 15
 const REQUEST_S = 15
 /** One long poll of an operation: short enough that a dead link shows, long enough to be rare. */
 const WAIT_SLICE_S = 10
