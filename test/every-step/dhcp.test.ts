@@ -37,7 +37,7 @@ test('a leg without a lease is named; resumed, its client is made to ask at once
     return undefined
   })
   expect((await resume(on.controller(), ran.operation, () => {})).outcome).toBe('done')
-  expect(blinks).toHaveLength(4)
+  expect(blinks).toHaveLength(8)
 })
 
 test('an uplink of which the engine knows that nobody gives addresses there is told before anything is changed', async () => {
