@@ -66,10 +66,17 @@ exec nsenter --net=${netnsOf(node)} -- unshare --mount --propagation slave --pid
     child.once('error', (error) => fail(error.message))
     child.once('exit', (code) => fail(`its first process ended with ${code}: ${said.trim()}`))
   })
-  child.removeAllListeners()
-  child.stdout.destroy()
-  child.stderr.destroy()
-  child.unref()
+    .catch((error: unknown) => {
+      child.kill('SIGKILL')
+      throw error
+    })
+    .finally(() => {
+      // Whatever came of it, nothing of it keeps this process.
+      child.removeAllListeners()
+      child.stdout.destroy()
+      child.stderr.destroy()
+      child.unref()
+    })
   const init = firstChildOf(child.pid!)
   if (init === undefined) throw new LabError(`node ${node} ended right after its start`)
   await settle(node)

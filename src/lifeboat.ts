@@ -6,9 +6,9 @@ import { compile } from './compile/compile.ts'
 import type { BgpFacts, SecretFile } from './compile/compiled.ts'
 import { SITE_PASSWORD } from './compile/frr.ts'
 import type { Engine } from './engine/contract.ts'
-import { EngineError } from './engine/error.ts'
+import { EngineError, NotAsked } from './engine/error.ts'
 import { abort, execute, pastNoReturn, type Watcher } from './execute/execute.ts'
-import { fold, type JournalEvent, type Outcome } from './execute/journal.ts'
+import { fold, type Outcome } from './execute/journal.ts'
 import { lookInside } from './execute/look.ts'
 import { reach } from './execute/reach.ts'
 import type { Outside, World } from './execute/world.ts'
@@ -48,6 +48,8 @@ import { formatProblem, type Problem } from './stack/problem.ts'
 import type { Stack } from './stack/stack.ts'
 import type { Capacity, Definition, InstanceRef, Point } from './state/objects.ts'
 import type { Site, Sites } from './state/sites.ts'
+import { readText } from './store/files.ts'
+import { eventsOf, journalOf, newJournal } from './store/operation.ts'
 import type { Store } from './store/store.ts'
 
 /** What Lifeboat works with: the sites, their engines, the world outside, and the journals. */
@@ -92,7 +94,7 @@ export class StackProblems extends Error {
 export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Promise<Planned> {
   switch (request.verb) {
     case 'deploy': {
-      const text = await readFile(request.file, 'utf8')
+      const text = readText(request.file)
       const stack = stackOf(text, request.file)
       const definition = await defined(text, request.file, stack)
       const missing = stack.secrets.filter((secret) => definition.secrets[secret.name] === undefined)
@@ -159,7 +161,7 @@ export type Ran = { readonly operation: string; readonly outcome: Outcome; reado
 export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher, stop?: AbortSignal): Promise<Ran> {
   const operation = `${planned.made_at.replaceAll(/[-:]/g, '').slice(0, 15)}-${planned.verb}-${planned.stack}-${randomBytes(2).toString('hex')}`
   return locked(lifeboat, planned, async () => {
-    const journal = journalOf(lifeboat, operation)
+    const journal = newJournal(lifeboat.store, operation)
     const first = { type: 'planned', at: planned.made_at, operation, by: lifeboat.by, plan: planned } as const
     journal.append(first)
     watch(first)
@@ -169,14 +171,14 @@ export async function run(lifeboat: Lifeboat, planned: Plan, watch: Watcher, sto
 }
 
 /** Goes on with an operation whose controller died, or that is stuck past its point of no return. */
-export async function resume(lifeboat: Lifeboat, operation: string, watch: Watcher): Promise<Ran> {
+export async function resume(lifeboat: Lifeboat, operation: string, watch: Watcher, stop?: AbortSignal): Promise<Ran> {
   const { plan: planned } = opened(lifeboat, operation)
   return locked(lifeboat, planned, async () => {
-    const journal = journalOf(lifeboat, operation)
+    const journal = journalOf(lifeboat.store, operation)
     const first = { type: 'resumed', at: lifeboat.clock.now().toISOString(), by: lifeboat.by } as const
     journal.append(first)
     watch(first)
-    const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch)
+    const outcome = await execute(planned, worldOf(lifeboat, planned), journal, watch, stop)
     return { operation, outcome, report: report(lifeboat, operation) }
   })
 }
@@ -201,7 +203,13 @@ export async function unwindOperation(
     }
   }
   return locked(lifeboat, planned, async () => {
-    const outcome = await abort(planned, worldOf(lifeboat, planned), journalOf(lifeboat, operation), lifeboat.by, watch)
+    const outcome = await abort(
+      planned,
+      worldOf(lifeboat, planned),
+      journalOf(lifeboat.store, operation),
+      lifeboat.by,
+      watch,
+    )
     return { operation, outcome, report: report(lifeboat, operation) }
   })
 }
@@ -299,7 +307,7 @@ export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): P
   const { plan: planned } = opened(lifeboat, ran.operation)
   const claim = planned.steps.find((step) => step.point_of_no_return)
   if (claim === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
-  const journal = journalOf(lifeboat, ran.operation)
+  const journal = journalOf(lifeboat.store, ran.operation)
   const at = () => lifeboat.clock.now().toISOString()
   try {
     const held = await recordsOf(lifeboat, planned.stack, claim)
@@ -348,7 +356,7 @@ async function lookFor(
   file: string,
   now: Date,
 ): Promise<Situation | { readonly refused: readonly Finding[] }> {
-  const text = await readFile(file, 'utf8')
+  const text = readText(file)
   const stack = stackOf(text, file)
   if (stack.name === name) return look(lifeboat, stack, await defined(text, file, stack), now)
   const what = `${file} is of the stack "${stack.name}", not of "${name}"`
@@ -639,7 +647,11 @@ async function ask(
     return { answer: { observed, survey }, silence: undefined }
   } catch (error) {
     if (error instanceof EngineError)
-      return { answer: undefined, silence: error.message, closed: error.code === 'unauthorized' }
+      return {
+        answer: undefined,
+        silence: error.message,
+        closed: error.code === 'unauthorized' && !(error instanceof NotAsked),
+      }
     throw error
   }
 }
@@ -827,17 +839,6 @@ function missingSecret(file: string, secret: { readonly name: string; readonly f
 }
 
 const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex')
-
-function journalOf(lifeboat: Lifeboat, operation: string) {
-  return {
-    append: (event: JournalEvent) => lifeboat.store.append(operation, event),
-    events: () => eventsOf(lifeboat, operation),
-  }
-}
-
-export function eventsOf(lifeboat: Pick<Lifeboat, 'store'>, operation: string): readonly JournalEvent[] {
-  return lifeboat.store.events(operation) as readonly JournalEvent[]
-}
 
 function opened(lifeboat: Lifeboat, operation: string) {
   const state = fold(eventsOf(lifeboat, operation))

@@ -82,8 +82,8 @@ test('assumptions are read from a file; what is no assumption is told with its p
   expect(problems.map(({ line, column }) => [line, column])).toEqual(
     expect.arrayContaining([
       [3, 1],
-      [4, 1],
+      [4, 12],
     ]),
   )
-  expect(problems.find((each) => each.line === 3)?.what).toContain('there is no assumption "acces-pairs"')
+  expect(problems.find((each) => each.line === 3)?.what).toBe('acces-pairs: there is no such key')
 })

@@ -62,19 +62,10 @@ function memoryStore(): Store {
     else known.push(event)
   }
   const events = (id: string) => journals.get(id) ?? []
-  const nothing = () => undefined
   return {
     dir: '',
     append,
     events,
-    journal: <Event>(id: string) => ({
-      append: (event: Event) => append(id, event),
-      events: () => events(id) as Event[],
-    }),
-    writePlan: nothing,
-    readPlan: nothing,
-    writeReport: nothing,
-    readReport: nothing,
     remove: (id) => void journals.delete(id),
     list: () => [...journals.keys()].sort(),
     lock: async (stack, what) => {

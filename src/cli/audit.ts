@@ -55,6 +55,15 @@ function ofController(options: Options, command: Command): Audit | undefined {
   return openAudit(openDatabase(path), systemClock)
 }
 
+/** A line that is no JSON is an entry that fits nowhere. */
 function* linesOf(file: string): Generator<AuditEntry> {
-  for (const line of readFileSync(file, 'utf8').split('\n')) if (line !== '') yield JSON.parse(line) as AuditEntry
+  for (const line of readFileSync(file, 'utf8').split('\n')) if (line !== '') yield entryOf(line)
+}
+
+function entryOf(line: string): AuditEntry {
+  try {
+    return { ...(JSON.parse(line) as AuditEntry) }
+  } catch {
+    return {} as AuditEntry
+  }
 }

@@ -28,7 +28,7 @@ test.concurrent.each([[['status']], [['guard', '--json']]])(
 
 test.concurrent.each([
   ['empty.yaml', /empty\.yaml:1:1: the file is empty: it begins with `lifeboat-sites: 1`/],
-  ['list.yaml', /list\.yaml:1:1: this is no site file/],
+  ['list.yaml', /list\.yaml:1:1: these are not names with values: it begins with `lifeboat-sites: 1`/],
   ['.', /is a directory, and a file is needed/],
 ])('a site file that is none: %s', async (file, words) => {
   const ran = await lifeboat(file, 'status', 'shop')

@@ -8,6 +8,8 @@ import { certificateProblems } from '../stack/certificates.ts'
 import { parseStack } from '../stack/parse.ts'
 import { formatProblem, type Problem } from '../stack/problem.ts'
 import type { Stack } from '../stack/stack.ts'
+import { readText } from '../store/files.ts'
+import { exit } from './exit-codes.ts'
 
 export type StackOnDisk = {
   /** Absent where there is an error. */
@@ -18,7 +20,7 @@ export type StackOnDisk = {
 /** Reads and checks a stack file, and sees whether the files of its secrets are there. Throws what the file system throws. */
 export function readStackFile(file: string): StackOnDisk {
   // Bytes that are not UTF-8 become U+FFFD, which the parser tells with its place.
-  const { stack, problems, locate } = parseStack(readFileSync(file, 'utf8'), file)
+  const { stack, problems, locate } = parseStack(readText(file), file)
   const missing = (stack?.secrets ?? []).filter((secret) => !existsSync(resolve(dirname(file), secret.file)))
   const warnings = missing.map(
     (secret): Problem => ({
@@ -71,10 +73,18 @@ export function printJson(value: unknown): void {
 }
 
 /** Says why and sets the exit code; what has been printed is still written out. */
-export function fail(exit: number, message: string): void {
-  console.error(`lifeboat: ${message}`)
-  process.exitCode = exit
+export function fail(code: number, message: string, hint?: string): void {
+  console.error(`lifeboat: ${message}${hint === undefined ? '' : `\n      ${hint}`}`)
+  if (asksForJson()) tell(code, message, hint)
+  process.exitCode = code
 }
+
+/** The same as a program reads it: every command that takes --json prints one value, whatever comes of it. */
+export function tell(code: number, what: string, hint?: string): void {
+  printJson({ refused: [{ level: 'error', what, hint, needs: code === exit.person ? 'person' : 'change' }] })
+}
+
+export const asksForJson = (): boolean => process.argv.includes('--json')
 
 /** Aligned columns under a heading; nothing where there are no rows. The last column is not padded. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import process from 'node:process'
 import { Command } from 'commander'
 import { measureLoss } from '../lifeboat.ts'
 import { fail } from './common.ts'
@@ -43,7 +42,7 @@ export function drillCommand(): Command {
         { verb: 'drill', stack, point, keep, remove, gone, promote, down: siteIsDown },
         {
           ...(options.json === undefined ? {} : { json: options.json }),
-          ...(promote || remove ? {} : { interrupt: interrupted() }),
+          ends_at_hangup: !promote && !remove,
           ...(acknowledged === undefined ? {} : { after: (lifeboat, ran) => measureLoss(lifeboat, ran, acknowledged) }),
         },
       )
@@ -60,20 +59,4 @@ function contradiction(options: Options): string | undefined {
   if (acknowledged !== undefined && !existsSync(acknowledged))
     return `there is no file ${acknowledged}; nothing was done`
   return undefined
-}
-
-/** The first signal ends the drill, the next ones change nothing: what it made is removed in any case. */
-function interrupted(): AbortSignal {
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      console.error(
-        stop.signal.aborted
-          ? 'the bubble is being removed, which cannot be cancelled; a killed controller leaves it to: lifeboat drill STACK --remove'
-          : `${signal}: the drill ends, and its bubble is removed (that cannot be cancelled)`,
-      )
-      stop.abort(`interrupted by ${signal}`)
-    })
-  }
-  return stop.signal
 }

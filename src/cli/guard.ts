@@ -1,11 +1,10 @@
 import { Command } from 'commander'
-import { plan, type Ran, run, seenStacks } from '../lifeboat.ts'
+import { plan, type Ran, seenStacks } from '../lifeboat.ts'
 import type { Finding } from '../plan/plan.ts'
 import { findingText } from '../report/text.ts'
 import { exit } from './exit.ts'
 import { openLifeboat } from './open.ts'
-import { progress } from './progress.ts'
-import { close, showNoStack, showRan, showRefusal } from './run.ts'
+import { close, runAttended, showNoStack, showRan, showRefusal } from './run.ts'
 
 type Guarded = {
   readonly stack: string
@@ -24,14 +23,16 @@ export function guardCommand(): Command {
       const lifeboat = openLifeboat(command)
       try {
         const { names, silent } = stack === undefined ? await seenStacks(lifeboat) : { names: [stack], silent: [] }
-        const guarded: Guarded[] = []
+        const guarded: (Guarded | { readonly stack: string; readonly refused: readonly Finding[] })[] = []
         let worst: number = exit.done
         if (names.length === 0) worst = showNoStack(silent, quiet)
         for (const name of names) {
           const planned = await plan(lifeboat, { verb: 'guard', stack: name }, lifeboat.clock.now())
           if ('refused' in planned) {
-            showRefusal(planned.refused, quiet)
+            showRefusal(planned.refused, quiet && stack !== undefined)
             worst = Math.max(worst, Number(process.exitCode ?? 0))
+            if (stack !== undefined) return
+            guarded.push({ stack: name, ...planned })
             continue
           }
           const { summary, findings, steps } = planned.plan
@@ -43,9 +44,7 @@ export function guardCommand(): Command {
             guarded.push({ stack: name, summary, findings, report: undefined })
             continue
           }
-          const show = progress(planned.plan, quiet)
-          const ran = await run(lifeboat, planned.plan, show.watch)
-          show.end()
+          const ran = await runAttended(lifeboat, planned.plan, quiet)
           if (!quiet) showRan(ran, false)
           worst = Math.max(worst, ran.outcome === 'done' ? exit.done : exit.person)
           guarded.push({ stack: name, summary, findings, report: ran.report })

@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { formatDuration } from '../lib/duration.ts'
-import { eventsOf, report } from '../lifeboat.ts'
+import { report } from '../lifeboat.ts'
 import type { Report } from '../report/report.ts'
+import { eventsOf } from '../store/operation.ts'
 import type { Store } from '../store/store.ts'
 import { printJson, table } from './common.ts'
 import { openState } from './open.ts'
@@ -31,12 +32,14 @@ export type HistoryEntry = Pick<Report, 'operation' | 'verb' | 'stack' | 'outcom
   readonly failed: number
 }
 
-/** All operations of a store, oldest first. A journal in which nothing was planned is none: its controller died at once. */
+/** All operations of a store, oldest first. */
 export function historyOf(store: Store): readonly HistoryEntry[] {
-  return store
-    .list()
-    .filter((id) => eventsOf({ store }, id).some((event) => event.type === 'planned'))
-    .map((id) => entryOf(report({ store }, id)))
+  return planned(store).map((id) => entryOf(report({ store }, id)))
+}
+
+/** A journal in which nothing was planned is none: its controller died at once. */
+export function planned(store: Store): readonly string[] {
+  return store.list().filter((id) => eventsOf({ store }, id).some((event) => event.type === 'planned'))
 }
 
 export function historyText(entries: readonly HistoryEntry[]): string {

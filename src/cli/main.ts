@@ -30,6 +30,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   lab: async () => (await import('./lab.ts')).labCommand(),
 }
 
+const end_within_ms = 2000
+
 const program = new Command('lifeboat')
   .description('Brings a whole application stack up at another site, and drills that.')
   .option(
@@ -63,7 +65,10 @@ const atSites = [
   'serve',
 ]
 
-const named = process.argv.slice(2).find((argument) => commands[argument] !== undefined)
+// A reader that has seen enough, or a terminal that is gone, ends no operation.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+
+const named = commandIn(process.argv.slice(2))
 const wanted = named === undefined ? Object.keys(commands) : [named]
 try {
   if (
@@ -80,12 +85,28 @@ try {
   }
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 64
-  else {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 64
+    const { asksForJson, tell } = await import('./common.ts')
+    if (error.exitCode !== 0 && asksForJson()) tell(64, error.message.replace(/^error: /, ''))
+  } else {
     const code = (await import('./exit.ts')).reportError(error)
     // 1 would say that something differs.
     process.exitCode = named === 'diff' && code === 1 ? 2 : code
   }
+}
+
+// What somebody left open does not keep a command that has ended.
+setTimeout(() => process.exit(), end_within_ms).unref()
+
+/** The first word that is no option of the program and no value of one: undefined where it is no command. */
+function commandIn(argv: readonly string[]): string | undefined {
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? ''
+    if (word === '--sites' || word === '--state') at++
+    else if (!word.startsWith('-')) return Object.hasOwn(commands, word) ? word : undefined
+  }
+  return undefined
 }
 
 /** The value of `--sites`, before the command line is parsed as a whole. */

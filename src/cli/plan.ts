@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { plan, type Request } from '../lifeboat.ts'
 import { planText } from '../report/text.ts'
-import { exit } from './exit.ts'
+import { fail } from './common.ts'
+import { exit } from './exit-codes.ts'
 import { openLifeboat } from './open.ts'
 import { close, showRefusal } from './run.ts'
 import { decidedAt } from './sites.ts'
@@ -35,8 +36,7 @@ export function planCommand(): Command {
     .action(async (verb: string, stack: string, options: Options, command: Command) => {
       const request = requestOf(verb, stack, options)
       if (request === undefined) {
-        console.error(`lifeboat: there is no verb "${verb}"; plan takes ${verbs}`)
-        process.exitCode = exit.usage
+        fail(exit.usage, `there is no verb "${verb}"; plan takes ${verbs}`)
         return
       }
       const lifeboat = openLifeboat(command)

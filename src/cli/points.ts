@@ -1,6 +1,8 @@
 import { Command } from 'commander'
 import { formatBytes, formatDuration } from '../lib/duration.ts'
-import { type PointSpace, points } from '../lifeboat.ts'
+import { type PointSpace, points, seenStacks } from '../lifeboat.ts'
+import { fail } from './common.ts'
+import { exit } from './exit-codes.ts'
 import { openLifeboat } from './open.ts'
 import { close } from './run.ts'
 
@@ -14,6 +16,13 @@ export function pointsCommand(): Command {
       const lifeboat = openLifeboat(command)
       try {
         const found = await points(lifeboat, stack, { space: options.space === true })
+        if (found.length === 0) {
+          const { names } = await seenStacks(lifeboat)
+          if (!names.includes(stack))
+            return fail(exit.problems, `no site knows a stack "${stack}"`, `stacks: ${names.join(', ') || 'none'}`)
+          if (options.json !== true)
+            console.log(`no complete point of ${stack} at any site: lifeboat replicate ${stack}`)
+        }
         if (options.json === true) {
           console.log(JSON.stringify(found, undefined, 2))
           return

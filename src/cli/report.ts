@@ -3,7 +3,9 @@ import { Command } from 'commander'
 import { report } from '../lifeboat.ts'
 import { reportHtml } from '../report/html.ts'
 import { reportText, stepLine } from '../report/text.ts'
-import { exit } from './exit.ts'
+import { fail } from './common.ts'
+import { exit } from './exit-codes.ts'
+import { planned } from './history.ts'
 import { openState } from './open.ts'
 
 type Options = { readonly steps?: boolean; readonly html?: string; readonly json?: boolean }
@@ -17,14 +19,14 @@ export function reportCommand(): Command {
     .option('--json', 'as JSON')
     .action((operation: string | undefined, options: Options, command: Command) => {
       const store = openState(command)
-      const id = operation ?? store.list().at(-1)
-      if (id === undefined || !store.list().includes(id)) {
-        console.error(
-          id === undefined ? 'lifeboat: no operation was run from here' : `lifeboat: there is no operation "${id}"`,
+      const id = operation ?? planned(store).at(-1)
+      if (id === undefined) return fail(exit.problems, `no operation was run from here: ${store.dir} holds no journal`)
+      if (!store.list().includes(id))
+        return fail(
+          exit.problems,
+          `there is no operation "${id}" in ${store.dir}`,
+          'lifeboat history lists those there are',
         )
-        process.exitCode = exit.problems
-        return
-      }
       const found = report({ store }, id)
       if (options.html !== undefined) writeFileSync(options.html, reportHtml(found))
       if (options.json === true) console.log(JSON.stringify(found, undefined, 2))

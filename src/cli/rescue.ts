@@ -1,9 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { compareRescue, plan, type RescueDifference, run } from '../lifeboat.ts'
+import { compareRescue, plan, type RescueDifference } from '../lifeboat.ts'
 import type { RescueRequest } from '../operations/rescue.ts'
 import { openLifeboat } from './open.ts'
-import { progress } from './progress.ts'
-import { close, runVerb, showRan, showRefusal } from './run.ts'
+import { close, runAttended, runVerb, showRan, showRefusal } from './run.ts'
 
 type Options = {
   readonly epoch?: number
@@ -45,9 +44,7 @@ async function look(command: Command, stack: string, request: RescueRequest, jso
       return
     }
     if (!json) console.log(`rescue ${stack}: ${planned.plan.summary}`)
-    const show = progress(planned.plan, json)
-    const ran = await run(lifeboat, planned.plan, show.watch)
-    show.end()
+    const ran = await runAttended(lifeboat, planned.plan, json)
     if (ran.outcome !== 'done') {
       showRan(ran, json)
       return

@@ -4,6 +4,7 @@ import { type Lifeboat, plan, type Ran, type Request, run } from '../lifeboat.ts
 import type { Finding, Plan } from '../plan/plan.ts'
 import { estimateBlock, findingText, lookedBlock, reportText } from '../report/text.ts'
 import { StackLocked } from '../store/lock.ts'
+import { attend, both } from './attend.ts'
 import { exit } from './exit.ts'
 import { openLifeboat } from './open.ts'
 import { progress } from './progress.ts'
@@ -16,14 +17,14 @@ export async function runVerb(
   options: {
     readonly json?: boolean
     readonly after?: (lifeboat: Lifeboat, ran: Ran) => Promise<Ran>
-    /** Ends the operation early; what it did is taken back. */
-    readonly interrupt?: AbortSignal
+    /** A terminal that is gone ends it, as a signal does. */
+    readonly ends_at_hangup?: boolean
   },
 ): Promise<void> {
   const lifeboat = openLifeboat(command)
   try {
     const ended = await betweenCycles(options.json === true, () =>
-      planAndRun(lifeboat, request, decidedAt(), options.json === true, options.interrupt),
+      planAndRun(lifeboat, request, decidedAt(), options.json === true, options.ends_at_hangup),
     )
     if (ended === undefined) return
     const { planned, ran } = ended
@@ -47,7 +48,7 @@ export async function planAndRun(
   request: Request,
   decided: Date,
   quiet: boolean,
-  interrupt?: AbortSignal,
+  ends_at_hangup = false,
 ): Promise<{ readonly planned: Plan; readonly ran: Ran } | undefined> {
   const planned = await plan(lifeboat, request, decided)
   if ('refused' in planned) {
@@ -59,10 +60,24 @@ export async function planAndRun(
     for (const line of [...lookedBlock(planned.plan), ...estimateBlock(planned.plan)]) console.log(line)
     for (const finding of planned.plan.findings) console.log(`  ${findingText(finding)}`)
   }
-  const show = progress(planned.plan, quiet)
-  const ran = await run(lifeboat, planned.plan, show.watch, interrupt)
-  show.end()
-  return { planned: planned.plan, ran }
+  return { planned: planned.plan, ran: await runAttended(lifeboat, planned.plan, quiet, ends_at_hangup) }
+}
+
+/** Runs a plan, shows its steps, and lets a person end it. */
+export async function runAttended(
+  lifeboat: Lifeboat,
+  plan: Plan,
+  quiet: boolean,
+  ends_at_hangup = false,
+): Promise<Ran> {
+  const show = progress(plan, quiet)
+  const attention = attend(plan, { ends_at_hangup })
+  try {
+    return await run(lifeboat, plan, both(attention.watch, show.watch), attention.stop)
+  } finally {
+    attention.release()
+    show.end()
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import process from 'node:process'
 import { parseSites, type Sites } from '../state/sites.ts'
+import { readText } from '../store/files.ts'
 
 /** The site file cannot be read as one. */
 export class SitesProblems extends Error {
@@ -24,6 +25,8 @@ export function enterManagement(asked: string | undefined): void {
     throw new SitesProblems(`${file}: the management namespace ${netns} does not exist${lab}`)
   }
   if (statSync(netns).ino === statSync('/proc/self/ns/net').ino) return
+  if (process.getuid?.() !== 0)
+    throw new SitesProblems(`${file}: only root can enter the management namespace ${netns}: run this as root`)
   const env = { ...process.env, LIFEBOAT_DECIDED_AT: decidedAt().toISOString() }
   const argv = ['nsenter', `--net=${netns}`, '--', process.execPath, ...process.execArgv, ...process.argv.slice(1)]
   process.execve?.('/usr/bin/nsenter', argv, env)
@@ -31,8 +34,8 @@ export function enterManagement(asked: string | undefined): void {
 
 /** When the person decided: before this program looked at anything. */
 export function decidedAt(): Date {
-  const inherited = process.env.LIFEBOAT_DECIDED_AT
-  return inherited === undefined ? new Date(performance.timeOrigin) : new Date(inherited)
+  const inherited = Date.parse(process.env.LIFEBOAT_DECIDED_AT ?? '')
+  return new Date(Number.isNaN(inherited) ? performance.timeOrigin : inherited)
 }
 
 export function siteFile(asked: string | undefined): string {
@@ -58,7 +61,7 @@ function labSites(): string {
 }
 
 export function readSites(file: string): Sites {
-  const { sites, problems } = parseSites(readFileSync(file, 'utf8'))
+  const { sites, problems } = parseSites(readText(file))
   if (sites !== undefined) return sites
   throw new SitesProblems(problems.map((each) => `${file}:${each.line}:${each.column}: ${each.what}`).join('\n'))
 }

@@ -17,11 +17,15 @@ export function statusCommand(): Command {
         const found = []
         for (const name of names) {
           const one = await status(lifeboat, name, new Date())
-          if ('refused' in one) showRefusal(one.refused, options.json === true)
-          else found.push(one)
+          if (!('refused' in one)) found.push(one)
+          else if (stack !== undefined) return showRefusal(one.refused, options.json === true)
+          else {
+            showRefusal(one.refused, false)
+            found.push({ stack: name, ...one })
+          }
         }
         if (options.json === true) console.log(JSON.stringify(stack === undefined ? found : found[0], undefined, 2))
-        else for (const one of found) console.log(statusText(one))
+        else for (const one of found) if (!('refused' in one)) console.log(statusText(one))
       } finally {
         await close(lifeboat)
       }

@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { type Assumptions, parseAssumptions, usualAssumptions } from '../operations/assumptions.ts'
 import { touchpointsOf, touchpointsText } from '../report/touchpoints.ts'
+import type { Problem } from '../stack/problem.ts'
+import { readText } from '../store/files.ts'
 import { printJson, printProblems, readStackFile } from './common.ts'
 import { exit } from './exit-codes.ts'
 
@@ -14,9 +15,9 @@ export function touchpointsCommand(): Command {
     .action((file: string, options: { assume?: string; json?: boolean }) => {
       const json = options.json === true
       const { stack, problems } = readStackFile(file)
-      const assumptions = options.assume === undefined ? usualAssumptions : readAssumptions(options.assume)
-      if (stack === undefined) printProblems(problems, json)
+      const { assumptions, wrong } = options.assume === undefined ? usual : readAssumptions(options.assume)
       if (stack === undefined || assumptions === undefined) {
+        printProblems([...(stack === undefined ? problems : []), ...wrong], json)
         process.exitCode = exit.problems
         return
       }
@@ -26,8 +27,15 @@ export function touchpointsCommand(): Command {
     })
 }
 
-function readAssumptions(file: string): Assumptions | undefined {
-  const { assumptions, problems } = parseAssumptions(readFileSync(file, 'utf8'))
-  for (const each of problems) console.error(`${file}:${each.line}:${each.column}: error: ${each.what}`)
-  return assumptions
+type Assumed = { readonly assumptions: Assumptions | undefined; readonly wrong: readonly Problem[] }
+
+const usual: Assumed = { assumptions: usualAssumptions, wrong: [] }
+
+function readAssumptions(file: string): Assumed {
+  const { assumptions, problems } = parseAssumptions(readText(file))
+  const hint = 'what can be assumed stands at the end of the output, with its defaults'
+  return {
+    assumptions,
+    wrong: problems.map(({ line, column, what }) => ({ level: 'error', at: { file, line, column }, what, hint })),
+  }
 }

@@ -24,6 +24,14 @@ export class EngineError extends Error {
   }
 }
 
+/** Nobody could ask the site: what this machine has to show, or to know it by, is not in order. That says nothing of the site. */
+export class NotAsked extends EngineError {
+  constructor(site: string, why: string) {
+    super('unauthorized', site, '', `nobody could ask Incus of ${site}: ${why}`)
+    this.name = 'NotAsked'
+  }
+}
+
 export function remedyOf(code: EngineErrorCode): Remedy {
   switch (code) {
     case 'unreachable':

@@ -89,12 +89,16 @@ async function forward(
   const control = new AbortController()
   const missed = new Set<string>()
   let failed: string | undefined
+  /** Why what may fail is not tried any more. */
+  let hurried: string | undefined
   let bug: { readonly error: unknown } | undefined
 
-  const cleaning = () => plan.steps.every((step) => finished.has(step.id) || cleans(step))
+  const left = () => plan.steps.filter((step) => !finished.has(step.id) && !cleans(step))
   const stopped_by = () => {
-    if (failed !== undefined || cleaning()) return
-    failed = String(stop.reason)
+    if (failed !== undefined || left().length === 0) return
+    // What was asked for is done, and cannot be undone by an end to what comes after it.
+    if (left().every((step) => step.optional)) hurried = String(stop.reason)
+    else failed = String(stop.reason)
     control.abort()
   }
   if (stop.aborted) stopped_by()
@@ -102,8 +106,9 @@ async function forward(
 
   const run = async (step: Step): Promise<void> => {
     const lacking = step.optional ? step.after.find((id) => missed.has(id)) : undefined
-    if (lacking !== undefined) {
-      await log({ type: 'step-failed', at: now(world), step: step.id, failure: skipped(lacking) })
+    const because = lacking === undefined ? (cleans(step) ? undefined : hurried) : `"${lacking}" failed`
+    if (because !== undefined) {
+      await log({ type: 'step-failed', at: now(world), step: step.id, failure: skipped(because) })
       missed.add(step.id)
       finished.add(step.id)
       return
@@ -113,7 +118,7 @@ async function forward(
       const performing = perform(step.action, {
         world,
         site: step.site,
-        signal: control.signal,
+        signal: hurried === undefined ? control.signal : never,
         found: (id) => found.get(id) ?? {},
         again: before.open.has(step.id) || before.failed.has(step.id),
         progress: (text) => watch({ type: 'progress', step: step.id, text }),
@@ -123,7 +128,8 @@ async function forward(
       finished.add(step.id)
       await log({ type: 'step-done', at: now(world), step: step.id, found: result })
     } catch (error) {
-      const failure: Failure = failed !== undefined && isAbort(error) ? stopped(failed) : failureOf(error)
+      const end = failed ?? hurried
+      const failure: Failure = end !== undefined && isAbort(error) ? stopped(end) : failureOf(error)
       await log({ type: 'step-failed', at: now(world), step: step.id, failure })
       if (step.optional) {
         missed.add(step.id)
@@ -185,7 +191,7 @@ const isAbort = (error: unknown): boolean =>
 
 function stopped(because: string): Failure {
   return {
-    what: `stopped, as another step failed (${because})`,
+    what: `stopped: ${because}`,
     code: 'stopped',
     site: undefined,
     call: undefined,
@@ -196,7 +202,7 @@ function stopped(because: string): Failure {
 /** What may fail also stands or falls with what it builds on. */
 function skipped(because: string): Failure {
   return {
-    what: `not tried, as "${because}" failed`,
+    what: `not tried: ${because}`,
     code: 'skipped',
     site: undefined,
     call: undefined,

@@ -1,5 +1,5 @@
-import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
+import { readYaml, type YamlProblem } from '../lib/yaml.ts'
 
 /** How the physical gear of both sites is taken to be, where the touch points of a move are counted. */
 export type Assumptions = {
@@ -32,47 +32,13 @@ const Schema = z.strictObject({
 
 export const usualAssumptions: Assumptions = resolve(Schema.parse({}))
 
-export type AssumptionsProblem = { readonly line: number; readonly column: number; readonly what: string }
-
 /** Parses a file of assumptions, YAML: `access-pairs: 2`. What it leaves out is as usual. */
 export function parseAssumptions(text: string): {
   readonly assumptions: Assumptions | undefined
-  readonly problems: readonly AssumptionsProblem[]
+  readonly problems: readonly YamlProblem[]
 } {
-  const lines = new LineCounter()
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return { line, column: col }
-  }
-  if (doc.errors.length > 0)
-    return {
-      assumptions: undefined,
-      problems: doc.errors.map((error) => ({ ...at(error.pos[0]), what: error.message.split('\n')[0] ?? '' })),
-    }
-  const parsed = Schema.safeParse(doc.toJS({ maxAliasCount: 10 }) ?? {})
-  if (parsed.success) return { assumptions: resolve(parsed.data), problems: [] }
-  const problems = parsed.error.issues.flatMap((issue) => {
-    const names = issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0] ?? '')]
-    return names.map((name) => {
-      const what =
-        issue.code === 'unrecognized_keys'
-          ? `there is no assumption "${name}"; there are ${Object.keys(Schema.shape).join(', ')}`
-          : `${name}: ${issue.message}`
-      return { ...at(placeOf(doc.contents, name)), what }
-    })
-  })
-  return { assumptions: undefined, problems }
-}
-
-type Node = { readonly range?: readonly number[] | null }
-
-function placeOf(contents: unknown, name: string): number {
-  const items = (
-    contents as { readonly items?: readonly { readonly key: Node & { readonly value?: unknown } }[] } | null
-  )?.items
-  const key = Array.isArray(items) ? items.find((each) => each.key?.value === name)?.key : undefined
-  return key?.range?.[0] ?? 0
+  const { value, problems } = readYaml(text, Schema, undefined)
+  return { assumptions: value === undefined ? undefined : resolve(value), problems }
 }
 
 function resolve(file: z.output<typeof Schema>): Assumptions {

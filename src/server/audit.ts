@@ -85,7 +85,7 @@ export function verifyAudit(entries: Iterable<AuditEntry>): z.infer<typeof Audit
   let head = start
   for (const { hash, ...entry } of entries) {
     if (entry.n !== count + 1 || entry.before !== head || hashOf(entry) !== hash)
-      return { entries: count, good: false, broken_at: entry.n, head }
+      return { entries: count, good: false, broken_at: count + 1, head }
     count++
     head = hash
   }

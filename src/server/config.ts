@@ -1,7 +1,7 @@
-import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { roles } from '../api/words.ts'
 import { parseDuration_s } from '../lib/duration.ts'
+import { readYaml } from '../lib/yaml.ts'
 
 const duration = z.string().transform((text, context) => {
   const seconds = parseDuration_s(text)
@@ -78,32 +78,6 @@ export function parseConfig(
   text: string,
   file: string,
 ): { readonly config: Config | undefined; readonly problems: readonly string[] } {
-  const lines = new LineCounter()
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return `${file}:${line}:${col}`
-  }
-  if (doc.errors.length > 0)
-    return {
-      config: undefined,
-      problems: doc.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]}`),
-    }
-  const parsed = ConfigFile.safeParse(doc.toJS({ maxAliasCount: 10 }))
-  if (parsed.success) return { config: parsed.data, problems: [] }
-  const problems = parsed.error.issues.map((issue) => {
-    const path = issue.path.map(String)
-    return `${at(placeOf(doc, path))}: ${path.join('.')}${path.length === 0 ? '' : ': '}${issue.message}`
-  })
-  return { config: undefined, problems }
-}
-
-/** Where a value is, or what it is missing in. */
-function placeOf(doc: Document, path: readonly string[]): number {
-  for (let length = path.length; length >= 0; length--) {
-    const node = length === 0 ? doc.contents : doc.getIn(path.slice(0, length), true)
-    const range = (node as { readonly range?: readonly number[] } | null | undefined)?.range
-    if (range?.[0] !== undefined) return range[0]
-  }
-  return 0
+  const { value, problems } = readYaml(text, ConfigFile, 'lifeboat-controller: 1')
+  return { config: value, problems: problems.map((each) => `${file}:${each.line}:${each.column}: ${each.what}`) }
 }

@@ -1,7 +1,8 @@
 import type { OperationEntry, OperationReport } from '../api/operations.ts'
 import { fold } from '../execute/journal.ts'
-import { eventsOf, type Lifeboat, report } from '../lifeboat.ts'
+import { type Lifeboat, report } from '../lifeboat.ts'
 import type { Report } from '../report/report.ts'
+import { eventsOf } from '../store/operation.ts'
 import type { Database } from './database.ts'
 import { entryOf, reportView } from './views.ts'
 

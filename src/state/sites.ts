@@ -1,7 +1,7 @@
-import { type Document, isMap, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import type { BgpFacts } from '../compile/compiled.ts'
 import { parsePrefix } from '../lib/ip.ts'
+import { readYaml, type YamlProblem } from '../lib/yaml.ts'
 
 /** What holds at each place: how to reach its engine, its networks, its central services. Made from `sites.yaml`. */
 export type Sites = {
@@ -68,8 +68,6 @@ export type ClientPlace = {
   /** CA bundle for TLS checks, a path at the place; undefined: the place's own. */
   readonly ca: string | undefined
 }
-
-export type SitesProblem = { readonly line: number; readonly column: number; readonly what: string }
 
 const Access = z.union(
   [
@@ -155,7 +153,9 @@ const SitesSchema = z.strictObject({
   'lifeboat-sites': z.literal(1),
   management: z.strictObject({ netns: z.string() }).optional(),
   state: z.string().optional(),
-  sites: z.record(z.string().regex(/^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/, 'a site name is a DNS label'), SiteSchema),
+  sites: z
+    .record(z.string().regex(/^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/, 'a site name is a DNS label'), SiteSchema)
+    .refine((sites) => Object.keys(sites).length > 0, 'names no site'),
   clients: z
     .record(
       z.string(),
@@ -172,44 +172,10 @@ const SitesSchema = z.strictObject({
 /** Parses a site file. All problems at once, each with its place. */
 export function parseSites(text: string): {
   readonly sites: Sites | undefined
-  readonly problems: readonly SitesProblem[]
+  readonly problems: readonly YamlProblem[]
 } {
-  const lines = new LineCounter()
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true })
-  if (doc.errors.length > 0) {
-    const problems = doc.errors.map((error) => {
-      const at = lines.linePos(error.pos[0])
-      return { line: at.line, column: at.col, what: error.message.split('\n')[0] ?? error.message }
-    })
-    return { sites: undefined, problems }
-  }
-  if (!isMap(doc.contents)) {
-    const what = doc.contents === null ? 'the file is empty' : 'this is no site file'
-    return {
-      sites: undefined,
-      problems: [{ line: 1, column: 1, what: `${what}: it begins with \`lifeboat-sites: 1\`` }],
-    }
-  }
-  const parsed = SitesSchema.safeParse(doc.toJS({ maxAliasCount: 10 }))
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => {
-      const at = lines.linePos(placeOf(doc, issue.path as readonly string[]))
-      const why = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message
-      return { line: at.line, column: at.col, what: `${issue.path.join('.')}: ${why}` }
-    })
-    return { sites: undefined, problems }
-  }
-  return { sites: resolve(parsed.data), problems: [] }
-}
-
-/** Where a value is, or what it is missing in. */
-function placeOf(doc: Document, path: readonly string[]): number {
-  for (let length = path.length; length >= 0; length--) {
-    const node = length === 0 ? doc.contents : doc.getIn(path.slice(0, length), true)
-    const range = (node as { readonly range?: readonly number[] } | null | undefined)?.range
-    if (range?.[0] !== undefined) return range[0]
-  }
-  return 0
+  const { value, problems } = readYaml(text, SitesSchema, 'lifeboat-sites: 1')
+  return { sites: value === undefined ? undefined : resolve(value), problems }
 }
 
 function resolve(file: z.output<typeof SitesSchema>): Sites {

@@ -1,34 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
-
-/** Replaces a file as a whole: a reader sees the old content or the new, also after a crash. */
-export function writeJson(path: string, value: unknown): void {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    const file = openSync(temporary, 'w', 0o600)
-    try {
-      writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(temporary, path)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
-  }
-  syncDirectory(dirname(path))
-}
-
-/** Undefined where there is no such file. */
-export function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`${path} cannot be read: ${(error as Error).message}`, { cause: error })
-  }
-}
+import { closeSync, fsyncSync, openSync, readSync } from 'node:fs'
 
 /** A name is durable only when its directory is. */
 export function syncDirectory(path: string): void {
@@ -39,3 +9,25 @@ export function syncDirectory(path: string): void {
     closeSync(directory)
   }
 }
+
+/**
+ * Text that a person wrote, such as a stack file. Of what is larger than any of those only so much is read that its parser
+ * sees it: whatever is named by mistake, a disk or a pipe that never ends, costs no memory.
+ */
+export function readText(path: string): string {
+  const file = openSync(path, 'r')
+  try {
+    const buffer = Buffer.alloc(MOST_BYTES)
+    let size = 0
+    for (let read = -1; read !== 0 && size < MOST_BYTES; size += read)
+      read = readSync(file, buffer, size, MOST_BYTES - size, null)
+    return buffer.toString('utf8', 0, size)
+  } catch (error) {
+    throw Object.assign(error as Error, { path })
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The largest file that any parser takes is 1 MiB. */
+const MOST_BYTES = 1024 * 1024 + 1

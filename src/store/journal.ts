@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { StoreError } from './error.ts'
 import { syncDirectory } from './files.ts'
 
 /** Appends one event as a line of JSON; on the disk when it returns. One writer at a time: see `lock.ts`. */
@@ -40,8 +41,9 @@ export function readEvents(path: string): unknown[] {
     try {
       return JSON.parse(line) as unknown
     } catch (cause) {
-      throw new Error(
-        `${path}:${index + 1}: not an event of a journal. Something else than Lifeboat wrote to it, or the disk lost data; look at the sites and plan again`,
+      throw new StoreError(
+        `${path}:${index + 1}: not an event of a journal: something else than Lifeboat wrote to it, or the disk lost data`,
+        'lifeboat status shows what the sites have; the same verb again goes on from that',
         { cause },
       )
     }

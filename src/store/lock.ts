@@ -3,6 +3,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } 
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreError } from './error.ts'
 import { bootId, startOf } from './process.ts'
 
 export type Lock = { release(): void }
@@ -50,7 +51,10 @@ export async function lockStack(dir: string, stack: string, what: string): Promi
     if (isAlive(holder)) throw new StackLocked(stack, holder, path)
     if (!retire(path, holder, mine)) await sleep(20)
   }
-  throw new Error(`${path} was left by a process that is gone and cannot be taken over; remove it and ${path}.retiring`)
+  throw new StoreError(
+    `${path} was left by a process that is gone and cannot be taken over`,
+    `remove it and ${path}.retiring`,
+  )
 }
 
 /** Makes the file with its content in one instant: link(2) fails where the name is taken. */
@@ -94,7 +98,7 @@ function read(path: string): Holder | undefined {
     return JSON.parse(readFileSync(path, 'utf8')) as Holder
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new Error(`${path} is no lock of Lifeboat; remove it: ${(error as Error).message}`, { cause: error })
+    throw new StoreError(`${path} is no lock of Lifeboat: ${(error as Error).message}`, 'remove it', { cause: error })
   }
 }
 

@@ -34,9 +34,8 @@ test('an operation that is removed is forgotten, and nothing else is', () => {
 test('events come back in order, from another store too', () => {
   const store = openStore(dir)
   expect(store.events(ID)).toEqual([])
-  const journal = store.journal<{ type: string }>(ID)
-  journal.append({ type: 'planned' })
-  journal.append({ type: 'two\nlines "and" ünïcode' })
+  store.append(ID, { type: 'planned' })
+  store.append(ID, { type: 'two\nlines "and" ünïcode' })
   expect(openStore(dir).events(ID)).toEqual([{ type: 'planned' }, { type: 'two\nlines "and" ünïcode' }])
   expect(store.list()).toEqual([ID])
 })
@@ -63,22 +62,6 @@ test('a broken line that is not the last is an error with its place, not skipped
   store.append(ID, { n: 1 })
   appendFileSync(journalFile(), 'garbage\n{"n":2}\n')
   expect(() => store.events(ID)).toThrow(/journal\.jsonl:2: /)
-})
-
-test('plan and report are replaced as a whole and leave no temporary file', () => {
-  const store = openStore(dir)
-  expect(store.readPlan(ID)).toBeUndefined()
-  store.writePlan(ID, { steps: [1] })
-  store.writePlan(ID, { steps: [1, 2] })
-  store.writeReport(ID, { rto_ms: 1 })
-  expect(store.readPlan(ID)).toEqual({ steps: [1, 2] })
-  expect(store.readReport(ID)).toEqual({ rto_ms: 1 })
-  expect(readdirSync(join(dir, 'operations', ID)).sort()).toEqual(['plan.json', 'report.json'])
-  const circular: { self?: unknown } = {}
-  circular.self = circular
-  expect(() => store.writeReport(ID, circular)).toThrow()
-  expect(store.readReport(ID)).toEqual({ rto_ms: 1 })
-  expect(readdirSync(join(dir, 'operations', ID)).sort()).toEqual(['plan.json', 'report.json'])
 })
 
 test('nobody else may read it', () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { readJson, writeJson } from './files.ts'
+import { onDisk, StoreError, storeError } from './error.ts'
 import { appendEvent, readEvents } from './journal.ts'
 import { type Lock, lockStack } from './lock.ts'
 
@@ -12,12 +12,6 @@ export type Store = {
   append(id: string, event: unknown): void
   /** All events in order; empty for an operation that has none. A line torn by a crash is not an event. */
   events(id: string): unknown[]
-  /** The journal of one operation. */
-  journal<Event>(id: string): { append(event: Event): void; events(): readonly Event[] }
-  writePlan(id: string, plan: unknown): void
-  readPlan(id: string): unknown
-  writeReport(id: string, report: unknown): void
-  readReport(id: string): unknown
   /** Forgets an operation that nobody has to go on with or will ask for. */
   remove(id: string): void
   /** Ids of all operations, oldest first (ids begin with their time). */
@@ -29,9 +23,10 @@ export type Store = {
 export function openStore(dir: string = defaultDir()): Store {
   // 0700: plans and journals name machines, addresses and people.
   const operations = join(dir, 'operations')
-  mkdirSync(operations, { recursive: true, mode: 0o700 })
+  onDisk(dir, () => mkdirSync(operations, { recursive: true, mode: 0o700 }))
   const place = (id: string) => {
-    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id)) throw new Error(`${JSON.stringify(id)} is no id of an operation`)
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id))
+      throw new StoreError(`${JSON.stringify(id)} is no id of an operation`, 'lifeboat history')
     return join(operations, id)
   }
   const file = (id: string, name: string) => join(place(id), name)
@@ -39,27 +34,22 @@ export function openStore(dir: string = defaultDir()): Store {
     mkdirSync(place(id), { recursive: true, mode: 0o700 })
     return file(id, name)
   }
-  const append = (id: string, event: unknown) => appendEvent(made(id, JOURNAL), event)
-  const events = (id: string) => readEvents(file(id, JOURNAL))
+  const append = (id: string, event: unknown) => onDisk(dir, () => appendEvent(made(id, JOURNAL), event))
+  const events = (id: string) => onDisk(dir, () => readEvents(file(id, JOURNAL)))
   return {
     dir,
     append,
     events,
-    journal: <Event>(id: string) => ({
-      append: (event: Event) => append(id, event),
-      events: () => events(id) as Event[],
-    }),
-    writePlan: (id, plan) => writeJson(made(id, 'plan.json'), plan),
-    readPlan: (id) => readJson(file(id, 'plan.json')),
-    writeReport: (id, report) => writeJson(made(id, 'report.json'), report),
-    readReport: (id) => readJson(file(id, 'report.json')),
-    remove: (id) => rmSync(place(id), { recursive: true, force: true }),
+    remove: (id) => onDisk(dir, () => rmSync(place(id), { recursive: true, force: true })),
     list: () =>
-      readdirSync(operations, { withFileTypes: true })
+      onDisk(dir, () => readdirSync(operations, { withFileTypes: true }))
         .filter((entry) => entry.isDirectory() && existsSync(join(operations, entry.name, JOURNAL)))
         .map((entry) => entry.name)
         .sort(),
-    lock: (stack, what) => lockStack(join(dir, 'locks'), stack, what),
+    lock: (stack, what) =>
+      lockStack(join(dir, 'locks'), stack, what).catch((error: unknown) => {
+        throw storeError(dir, error)
+      }),
   }
 }
 

@@ -110,22 +110,13 @@ const sites: Sites = {
 function memoryStore(journals: Journals): Store {
   const events = (id: string) => journals.get(id) ?? []
   const append = (id: string, event: unknown) => void journals.set(id, [...events(id), event as JournalEvent])
-  const nothing = () => undefined
   return {
     dir: '',
     append,
     events,
-    journal: <Event>(id: string) => ({
-      append: (event: Event) => append(id, event),
-      events: () => events(id) as Event[],
-    }),
-    writePlan: nothing,
-    readPlan: nothing,
-    writeReport: nothing,
-    readReport: nothing,
     remove: (id) => void journals.delete(id),
     list: () => [...journals.keys()].sort(),
-    lock: async () => ({ release: nothing }),
+    lock: async () => ({ release: () => {} }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { Agent, request } from 'undici'
+import { NotAsked } from '../error.ts'
 import { engineError, IncusFailure, isStatus } from './errors.ts'
 import type { IncusOptions } from './options.ts'
 
@@ -62,6 +63,7 @@ export function incusClient(options: IncusOptions): IncusClient {
   const origin = options.socket === undefined ? (options.url ?? '').replace(/\/$/, '') : 'http://incus'
 
   async function raw(method: Method | 'GET', path: string, body: unknown, call: CallOptions) {
+    if (options.trouble !== undefined) throw new NotAsked(options.site, options.trouble)
     const url = new URL(origin + path)
     if (call.project !== undefined) url.searchParams.set('project', call.project)
     const deadline = AbortSignal.timeout((call.within_s ?? (method === 'GET' ? READ_S : REQUEST_S)) * 1000)
@@ -176,6 +178,7 @@ function agentOf(options: IncusOptions): Agent {
   const limits = { headersTimeout: 0, bodyTimeout: 0, keepAliveTimeout: 30_000, connections: 32 }
   if (options.socket !== undefined)
     return new Agent({ ...limits, connect: { socketPath: options.socket, timeout: CONNECT_MS } })
+  if (options.trouble !== undefined) return new Agent(limits)
   if (options.url === undefined) throw new Error(`site ${options.site}: neither url nor socket of its Incus is given`)
   if (options.serverCertificate === undefined)
     throw new Error(`site ${options.site}: the certificate of its Incus is needed to pin it`)

@@ -30,6 +30,19 @@ test.each([
   expect(engineError('east', 'x', new Error('fetch failed', { cause }))).toMatchObject({ code })
 })
 
+test.each([
+  ['CERT_HAS_EXPIRED', 'the certificate of Incus of east has expired, by the clock of this machine'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'shows another certificate than the one in the site file'],
+  ['EACCES', 'this user may not open the socket'],
+  ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'do not accept each other'],
+])('%s is told in words that say whose turn it is', (code, words) => {
+  const cause = Object.assign(new Error('it failed'), { code })
+  expect(engineError('east', 'x', new Error('fetch failed', { cause }))).toMatchObject({
+    code: 'unauthorized',
+    message: expect.stringContaining(words),
+  })
+})
+
 test('no answer in time is timed-out; a bug stays a bug; an EngineError stays itself', () => {
   expect(engineError('east', 'x', new DOMException('', 'TimeoutError'))).toMatchObject({ code: 'timed-out' })
   const bug = new TypeError('undefined is not a function')

@@ -98,9 +98,37 @@ function transportCode(thrown: unknown): EngineErrorCode | undefined {
   return thrown.cause === undefined ? undefined : transportCode(thrown.cause)
 }
 
+/** What the system, or OpenSSL, found: each has another remedy. */
+function closedText(site: string, code: string | undefined, detail: string): string {
+  switch (code) {
+    case 'CERT_HAS_EXPIRED':
+      return `the certificate of Incus of ${site} has expired, by the clock of this machine (${detail})`
+    case 'CERT_NOT_YET_VALID':
+      return `the certificate of Incus of ${site} is not valid yet, by the clock of this machine (${detail})`
+    case 'ERR_TLS_PIN_MISMATCH':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return `what answers as Incus of ${site} shows another certificate than the one in the site file (${detail}): it was made anew, or this is not ${site}`
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not open the socket of Incus of ${site} (${detail})`
+    default:
+      return `Incus of ${site} and this client do not accept each other: ${detail}`
+  }
+}
+
+function codeIn(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined
+  const { code } = thrown as { readonly code?: unknown }
+  return typeof code === 'string' ? code : codeIn(thrown.cause)
+}
+
 function transportText(site: string, code: EngineErrorCode, thrown: unknown): string {
   const detail = thrown instanceof Error ? thrown.message : String(thrown)
-  if (code === 'unauthorized') return `Incus of ${site} and this client do not accept each other: ${detail}`
+  if (code === 'unauthorized') return closedText(site, codeIn(thrown), detail)
   if (thrown instanceof Error && thrown.name === 'AbortError') return `the call to Incus of ${site} was cancelled`
   if (code === 'timed-out') return `Incus of ${site} did not answer in time: ${detail}`
   return `Incus of ${site} cannot be reached (which does not mean that it is down): ${detail}`

@@ -1,6 +1,6 @@
 import type { Engine, EngineFacts } from '../contract.ts'
 import { describeCall, type EngineCall } from '../describe.ts'
-import { EngineError } from '../error.ts'
+import { EngineError, NotAsked } from '../error.ts'
 import { ensureArea, ensureNetwork, removeArea, removeNetwork } from './areas.ts'
 import { capacity, spaceOf } from './capacity.ts'
 import { checkpoint } from './checkpoint.ts'
@@ -82,7 +82,7 @@ function withErrors(site: string, calls: Calls): Calls {
         } catch (thrown) {
           const where = `${call} ${describeCall(call, args)}`.trim()
           const error = engineError(site, where, thrown)
-          if (!(error instanceof EngineError) || error.call !== '') throw error
+          if (!(error instanceof EngineError) || error instanceof NotAsked || error.call !== '') throw error
           throw new EngineError(error.code, site, where, error.message, { cause: error.cause })
         }
       },

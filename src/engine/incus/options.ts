@@ -8,6 +8,8 @@ export type IncusOptions = {
   readonly clientCertificate?: string
   readonly clientKey?: string
   readonly serverCertificate?: string
+  /** Why it cannot be asked at all, where that is known from the files here: every call fails with this. */
+  readonly trouble?: string
   /** How the other site reaches this one for transfers; without it this site cannot be a source. */
   readonly replicationUrl: string | undefined
   /** What answers at `replicationUrl`; `serverCertificate` where it is not given. */
