@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { posix } from 'node:path'
 import type { InstanceRef } from '../../state/objects.ts'
-import type { ExecResult, PowerVerb, PutFile } from '../contract.ts'
-import { succeeded } from './client.ts'
+import type { PowerVerb, PutFile } from '../contract.ts'
 import { IncusFailure, isStatus } from './errors.ts'
 import { deviceName, legsOf, load, path } from './instances.ts'
 import { instanceOf, place, projectOf, refuse } from './names.ts'
@@ -11,7 +9,6 @@ import type { IncusSite } from './site.ts'
 
 const START_S = 60
 const KILL_S = 30
-const EXEC_SLICE_S = 10
 const CUT_TRIES = 5
 
 export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, within_s: number): Promise<void> {
@@ -101,54 +98,6 @@ export async function cutLegs(
     }
   }
 }
-
-/** Output is recorded at the site and fetched: three round trips, where websockets would take four TLS handshakes. */
-export async function exec(
-  site: IncusSite,
-  ref: InstanceRef,
-  argv: readonly string[],
-  within_s: number,
-): Promise<ExecResult> {
-  await load(site, ref)
-  const project = projectOf(ref.area)
-  const run = randomUUID()
-  const begin = (command: readonly string[], environment: Readonly<Record<string, string>>, record: boolean) =>
-    site.client.begin(
-      'POST',
-      `${path(ref)}/exec`,
-      { command, environment, 'record-output': record, 'wait-for-websocket': false, interactive: false },
-      { project },
-    )
-  const ends = Date.now() + within_s * 1000
-  let operation = await begin(argv, { [EXEC_MARK]: run }, true)
-  while (operation.status_code < 200) {
-    const left_s = Math.ceil((ends - Date.now()) / 1000)
-    if (left_s <= 0) {
-      // Incus cannot cancel such an operation: what carries our mark in its environment is killed in the guest.
-      await begin(['/bin/sh', '-c', KILL_MARKED, 'sh', `${EXEC_MARK}=${run}`], {}, false).catch(() => undefined)
-      throw refuse(site.options.site, 'timed-out', `${argv[0]} in ${place(ref)} was not done within ${within_s} s`)
-    }
-    operation = await site.client.wait(operation.id, Math.min(left_s, EXEC_SLICE_S))
-  }
-  const metadata = succeeded(operation).metadata as ExecMetadata | null
-  const [stdout, stderr] = await Promise.all(
-    ['1', '2'].map(async (stream) => {
-      const log = metadata?.output?.[stream]
-      if (log === undefined) return ''
-      const text = await site.client.text(log, { project })
-      await site.client.send('DELETE', log, undefined, { project }).catch(() => undefined)
-      return text
-    }),
-  )
-  return { exit: metadata?.return ?? -1, stdout: stdout ?? '', stderr: stderr ?? '' }
-}
-
-type ExecMetadata = { readonly return?: number; readonly output?: Readonly<Record<string, string>> }
-
-const EXEC_MARK = 'LIFEBOAT_EXEC'
-const KILL_MARKED = `for e in /proc/[0-9]*/environ; do
-  if grep -qa "$1" "$e" 2>/dev/null; then p=\${e%/environ}; kill -9 "\${p#/proc/}"; fi
-done`
 
 export async function put(site: IncusSite, ref: InstanceRef, files: readonly PutFile[]): Promise<void> {
   await load(site, ref)
