@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { cleanUp } from './clean-up.ts'
 import { type Example, ensureImages } from './images/images.ts'
 import { ensureIncusd, importImage, killIncusd, list, type SiteImage, seedIncus } from './incus-server.ts'
+import { ensureInotify } from './kernel.ts'
 import { ensureNetwork, removeStrayInterfaces, setLinks, shapeWan, siteCables } from './network.ts'
 import { killNode, putFile, startNode } from './node.ts'
 import { labPaths } from './paths.ts'
@@ -37,7 +38,7 @@ export function up(options: UpOptions = {}): Promise<LabState> {
     for (const directory of [labPaths.run, labPaths.nodes, labPaths.logs])
       await mkdir(directory, { recursive: true, mode: 0o700 })
     await mkdir(labPaths.data, { recursive: true, mode: 0o711 })
-    await Promise.all([ensureNetwork(), ensurePki()])
+    await Promise.all([ensureNetwork(), ensurePki(), ensureInotify(log)])
     await shapeWan(before?.wan.rate ?? topology.wan_rate)
 
     log(`nodes: ${nodeNames.join(', ')}`)
