@@ -230,6 +230,20 @@ export async function status(
   return statusOf({ ...situation, sites })
 }
 
+/** What the watch at the standby of a stack sees now; undefined where none runs. */
+export async function watched(
+  lifeboat: Lifeboat,
+  situation: Situation,
+): Promise<{ readonly site: string; readonly watched: Watched } | undefined> {
+  const found = await Promise.all(
+    situation.sites.map(async (view) => ({
+      site: view.site.name,
+      watched: await watchedAt(lifeboat, situation, view),
+    })),
+  )
+  return found.flatMap((each) => (each.watched === undefined ? [] : [{ site: each.site, watched: each.watched }]))[0]
+}
+
 /** All that is seen of a stack that was deployed once. */
 export async function see(
   lifeboat: Lifeboat,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import * as access from './access.ts'
 import { codes, ErrorBody, type ErrorCode } from './errors.ts'
 import { StreamEvent } from './events.ts'
+import * as ingress from './ingress.ts'
 import * as operations from './operations.ts'
 import * as peer from './peer.ts'
 import * as picture from './picture.ts'
@@ -30,7 +31,7 @@ const groups = {
 export function openApi(version: string): OpenApi {
   const answers = z.registry<{ id: string }>()
   const requests = z.registry<{ id: string }>()
-  for (const module of [words, peer, stacks, picture, operations, access, watch]) {
+  for (const module of [words, peer, ingress, stacks, picture, operations, access, watch]) {
     for (const [name, value] of Object.entries(module)) if (isSchema(value)) add(answers, value, name)
   }
   add(answers, ErrorBody, 'ErrorBody')

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import * as access from './access.ts'
 import type { ErrorCode } from './errors.ts'
+import { OutsideSight } from './ingress.ts'
 import * as operations from './operations.ts'
 import { PeerView } from './peer.ts'
 import { Picture } from './picture.ts'
@@ -146,6 +147,15 @@ export const routes = {
     about: 'Complete points by site',
     params: ofStack,
     answer: z.array(stacks.PointsAt),
+  },
+  outside: {
+    method: 'GET',
+    path: '/api/v1/stacks/:stack/outside',
+    role: 'viewer',
+    group: 'state',
+    about: "What clients get of a stack, for a week, and which central services its standby's watch sees",
+    params: ofStack,
+    answer: OutsideSight,
   },
   proofs: {
     method: 'GET',

@@ -37,6 +37,10 @@ export const StackSummary = z.object({
   alarms: z.int().describe('Open alarms of this stack.'),
   worst: z.enum(['warning', 'critical']).optional().describe('Of the open alarms.'),
   operation: z.object({ operation: z.string(), verb: Verb }).optional().describe('Running now.'),
+  clients: z
+    .enum(['answers', 'silent', 'unknown'])
+    .optional()
+    .describe("What the stack's checks get at the clients' places; absent where nothing is asked."),
   spark: z
     .array(z.number().nullable())
     .describe('Greatest age of the newest point in seconds, by half hour, the last day, oldest first; null: not seen.'),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Sight } from './peer.ts'
+import { Doing, Sight } from './peer.ts'
 import { StackSummary } from './stacks.ts'
 import { SiteName, StackName, Time } from './words.ts'
 
@@ -11,6 +11,7 @@ export const Alarm = z.object({
     'proof-broken',
     'standby-not-ready',
     'service-silent',
+    'ingress-silent',
     'pool-filling',
     'two-active',
     'certificate-expiring',
@@ -39,6 +40,7 @@ export const Peer = z.object({
   seen_at: Time.optional(),
   why: z.string().optional(),
   sees: z.array(Sight).optional().describe('Whether the sites answer it.'),
+  runs: z.array(Doing).optional().describe('What it was at when it answered last.'),
 })
 
 export const SiteView = z.object({

@@ -96,6 +96,7 @@ async function walk(steps: readonly Step[], prepare: (world: ReturnType<typeof f
       resolves: never,
       routes: async () => [],
       goodAnswer: never,
+      glance: never,
     },
     secrets: never,
   }

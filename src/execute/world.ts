@@ -46,6 +46,17 @@ export interface Outside {
     signal: AbortSignal,
     try_s?: number,
   ): Promise<GoodAnswer>
+  /** One request from a place, now. What the client gets, also nothing, is a result; a place that cannot be used is an error. */
+  glance(place: string, check: CheckAction, within_s: number): Promise<Glance>
+}
+
+export type Glance = {
+  readonly good: boolean
+  /** Address that was connected to. */
+  readonly address: string | undefined
+  readonly total_ms: number
+  /** What the client got instead. */
+  readonly why: string | undefined
 }
 
 export type GoodAnswer = {

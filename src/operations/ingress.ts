@@ -143,27 +143,40 @@ export function withdrawals(
     })
 }
 
-/** The stack's own checks, at every client's place, once all that they go through is up. */
+/** The stack's own checks, once all that they go through is up. */
 function checks(situation: Situation, view: SiteView): readonly Step[] {
   const after = [
     ...groupsOf(view).map(([group]) => `ready ${group}`),
     ...situation.stack.ingress.map((entry) => `dns ${entry.name}`),
   ]
+  return asksOf(situation, view).map(({ number, place, check, words }) => {
+    const over6 = check.family === 6
+    const id = `check ${number} at ${place}${over6 ? ' over IPv6' : ''}`
+    const within_s = over6 ? IPV6_CHECK_S : 90
+    return step('verify', view.site.name, id, { do: 'check', place, check, within_s }, words, {
+      after,
+      optional: over6,
+    })
+  })
+}
+
+/** A check of the stack as it is asked at a client's place. */
+export type Ask = {
+  /** Its place in the stack file, from 1. */
+  readonly number: number
+  readonly place: string
+  readonly words: string
+  readonly check: CheckAction
+}
+
+/** The stack's own checks, at every client's place; over both versions of IP where both lead to the stack. */
+export function asksOf(situation: Situation, view: SiteView): readonly Ask[] {
   return situation.clients.flatMap((place) =>
-    situation.stack.checks.flatMap((check, index) => {
-      const id = `check ${index + 1} at ${place.name}`
-      const { method, url, status } = check
-      const asked = { method, url, status }
-      const one = (name: string, how: CheckAction, within_s: number, optional: boolean) =>
-        step('verify', view.site.name, name, { do: 'check', place: place.name, check: how, within_s }, check.words, {
-          after,
-          optional,
-        })
-      if (!isOver6(situation, view, place, url)) return [one(id, asked, 90, false)]
-      return [
-        one(id, { ...asked, family: 4 }, 90, false),
-        one(`${id} over IPv6`, { ...asked, family: 6 }, IPV6_CHECK_S, true),
-      ]
+    situation.stack.checks.flatMap(({ method, url, status, words }, index) => {
+      const ask = { number: index + 1, place: place.name, words }
+      const check = { method, url, status }
+      if (!isOver6(situation, view, place, url)) return [{ ...ask, check }]
+      return ([4, 6] as const).map((family) => ({ ...ask, check: { ...check, family } }))
     }),
   )
 }

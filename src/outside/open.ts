@@ -9,10 +9,17 @@ import { type Ipv6Record, removeAddress, replaceAddress, tryUpdate, type UpdateT
 import { OutsideError } from './error.ts'
 import { lookInto } from './looking-glass.ts'
 import { lookup } from './lookup.ts'
-import { type GoodAnswer, waitForGoodAnswer } from './probe.ts'
+import { clientProbe, describe, type GoodAnswer, waitForGoodAnswer } from './probe.ts'
 
 /** Seconds for an update or for reading it back. */
 const DNS_S = 20
+
+type Glance = {
+  readonly good: boolean
+  readonly address: string | undefined
+  readonly total_ms: number
+  readonly why: string | undefined
+}
 
 /** The world outside as the site file describes it; `dir` is where the site file is. Failures are `OutsideError`. */
 export function openOutside(sites: Sites, dir: string, clock: Clock = systemClock) {
@@ -90,6 +97,13 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
     ): Promise<GoodAnswer> {
       const options = { within_s, signal, ...(try_s === undefined ? {} : { try_s }) }
       return waitForGoodAnswer(placeOf(place), check, options)
+    },
+
+    async glance(place: string, check: CheckAction, within_s: number): Promise<Glance> {
+      const found = await clientProbe(placeOf(place), check, within_s)
+      const good = found.status === check.status && found.address !== undefined
+      const { address, phases } = found
+      return { good, address, total_ms: phases.total_ms, why: good ? undefined : describe(found) }
     },
   }
 

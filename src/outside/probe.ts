@@ -191,7 +191,8 @@ function since(later: number | undefined, earlier: number | undefined): number |
   return later === undefined ? undefined : Math.max(0, later - (earlier ?? 0))
 }
 
-function describe({ status, address, error }: ProbeResult): string {
+/** What a client got, in words. */
+export function describe({ status, address, error }: ProbeResult): string {
   const from = address === undefined ? '' : ` from ${address}`
   return status === undefined ? `${error ?? 'no answer'}${from}` : `status ${status}${from}`
 }

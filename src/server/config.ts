@@ -31,7 +31,11 @@ const ConfigFile = z.strictObject({
   'four-eyes': z.boolean().default(false),
   'proof-older-than': duration.default(7 * 24 * 3_600_000),
   'probe-services': z.boolean().default(false),
+  'probe-ingress': z
+    .union([z.literal(false), duration], { error: 'needs a duration such as 1m, or false' })
+    .default(60_000),
   replications: z.int().min(1).max(64).default(4),
+  'takeover-after': duration.default(60_000),
   oidc: z
     .strictObject({
       issuer: z.url({ protocol: /^https?$/ }),

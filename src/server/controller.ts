@@ -5,7 +5,7 @@ import type { Me } from '../api/access.ts'
 import type { OperationRequest, Started } from '../api/operations.ts'
 import type { StackSummary } from '../api/stacks.ts'
 import type { SiteView } from '../api/watch.ts'
-import { type Lifeboat, plan } from '../lifeboat.ts'
+import { type Lifeboat, plan, watched } from '../lifeboat.ts'
 import { type Alarms, openAlarms } from './alarms/alarms.ts'
 import { conditionsOf } from './alarms/conditions.ts'
 import { openNotifier, type ReadSecret } from './alarms/notify.ts'
@@ -14,7 +14,9 @@ import type { Audit } from './audit.ts'
 import { type Bus, openBus } from './bus.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
+import { elsewhere } from './due.ts'
 import { type History, openHistory } from './history.ts'
+import { type Ingress, openIngress } from './ingress.ts'
 import { type Lookout, openLookout } from './lookout.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { openOnce } from './once.ts'
@@ -27,6 +29,7 @@ import { openRunner, type Runner } from './runner.ts'
 import { openSamples } from './samples.ts'
 import { openSchedules, type Schedules } from './schedules.ts'
 import { type Seen, summaryOf } from './seen.ts'
+import { openServices, type Services } from './services.ts'
 import { siteView } from './site-view.ts'
 
 export type ControllerOptions = {
@@ -61,6 +64,8 @@ export type Controller = {
   /** Probes the central services of the site that the controller is at. */
   probe(): Promise<void>
   readonly pools: ReturnType<typeof openPools>
+  readonly ingress: Ingress
+  readonly services: Services
   readonly peers: Peers
   readonly metrics: Metrics
   readonly schedules: Schedules
@@ -78,6 +83,10 @@ export type Controller = {
   sites(): readonly SiteView[]
 }
 
+/** Between two questions to the watch of a standby. */
+const watch_ms = 60_000
+const never_ms = 365 * 24 * 3_600_000
+
 export function openController(options: ControllerOptions): Controller {
   const { lifeboat, site, database, audit, stacks_dir } = options
   const { clock } = lifeboat
@@ -86,6 +95,25 @@ export function openController(options: ControllerOptions): Controller {
   const approvals = openApprovals(database, clock)
   const pools = openPools(database)
   const metrics = openMetrics()
+  const pause_ms = options.config['probe-ingress']
+  const ingress = openIngress(
+    database,
+    clock,
+    lifeboat.outside.glance,
+    pause_ms === false ? never_ms : pause_ms,
+    (stack) => {
+      const seen = lookout.seen.get(stack)
+      if (seen !== undefined) tell(seen)
+    },
+  )
+  const services = openServices(
+    clock,
+    async (stack) => {
+      const situation = await lookout.look(stack)
+      return situation === undefined ? undefined : watched(lifeboat, situation)
+    },
+    watch_ms,
+  )
   const { peers } = options
   const notifier = openNotifier(options.config.alarms, site, options.readSecret, clock, options.logger)
   const alarms = openAlarms(database, clock, options.config.alarms.repeat, (event) => {
@@ -107,6 +135,7 @@ export function openController(options: ControllerOptions): Controller {
       alarms: own.length,
       worst: own.some((alarm) => alarm.severity === 'critical') ? 'critical' : own[0]?.severity,
       operation: running === undefined ? undefined : { operation: running.operation, verb: running.verb },
+      clients: ingress.stateOf(seen.stack),
     })
   }
   const tell = (seen: Seen) => {
@@ -129,9 +158,17 @@ export function openController(options: ControllerOptions): Controller {
       const now = clock.now()
       if (seen.newest_point_at !== undefined)
         samples.note(seen.stack, now.getTime() - Date.parse(seen.newest_point_at), now)
+      if (pause_ms !== false) ingress.note(seen)
+      // Each asks where it is; where no controller is, the other one does.
+      if (seen.standby === site || peers.seen.get(seen.standby ?? '')?.state === 'none') services.note(seen.stack)
+      else services.forget(seen.stack)
       tell(seen)
     },
-    gone: (stack) => bus.send({ type: 'stack-gone', stack }),
+    gone: (stack) => {
+      ingress.forget(stack)
+      services.forget(stack)
+      bus.send({ type: 'stack-gone', stack })
+    },
     site: (seen) => bus.send({ type: 'site', site: siteView(controller, seen.site) }),
   })
   const history: History = openHistory(lifeboat, database, (operation) => runner.running.has(operation))
@@ -156,6 +193,8 @@ export function openController(options: ControllerOptions): Controller {
     audit,
     alarms,
     pools,
+    ingress,
+    services,
     peers,
     metrics,
     schedules: openSchedules({
@@ -164,7 +203,11 @@ export function openController(options: ControllerOptions): Controller {
       logger: options.logger,
       seen: () => lookout.seen,
       peers: () => peers.seen,
-      busy: (stack) => [...runner.running.values()].some((each) => each.stack === stack),
+      elsewhere: async (stack) => {
+        await peers.ask()
+        return elsewhere(stack, peers.seen, clock.now(), options.config['takeover-after'])
+      },
+      busy: (stack) => runner.awaited.has(stack) || [...runner.running.values()].some((each) => each.stack === stack),
       run: async (request) => {
         const { operation, ended } = await runner.start(request, `controller@${site}`, request.verb === 'replicate')
         if (operation !== undefined && request.verb !== 'replicate')
@@ -178,6 +221,7 @@ export function openController(options: ControllerOptions): Controller {
         return ended
       },
       replications: options.config.replications,
+      takeover_ms: options.config['takeover-after'],
       late: metrics.late,
     }),
     judge() {
@@ -199,6 +243,8 @@ export function openController(options: ControllerOptions): Controller {
           full_on: new Map(full),
           certificates: options.certificates,
           silent_services: silent,
+          watched: [...services.all()],
+          asked: [...ingress.all()],
         }),
       )
     },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { drillAt, needsGuard, ownerOf, replicateAt, type Task } from './due.ts'
+import { drillAt, elsewhere, needsGuard, ownerOf, replicateAt, type Task } from './due.ts'
 import type { Seen } from './seen.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
@@ -31,18 +31,34 @@ const seen = (more: Partial<Seen>): Seen =>
 
 describe('who does it', () => {
   test('the controller at the standby, wherever the roles have gone', () => {
-    expect(ownerOf(seen({}), 'west', peers('none'), now).here).toBe(true)
-    expect(ownerOf(seen({}), 'east', peers('answers'), now).here).toBe(false)
-    expect(ownerOf(seen({ active: 'west', standby: 'east' }), 'east', peers('answers'), now).here).toBe(true)
+    expect(ownerOf(seen({}), 'west', peers('none'), now, 60_000).here).toBe(true)
+    expect(ownerOf(seen({}), 'east', peers('answers'), now, 60_000).here).toBe(false)
+    expect(ownerOf(seen({ active: 'west', standby: 'east' }), 'east', peers('answers'), now, 60_000).here).toBe(true)
   })
   test('the other one, where there is none, or when that one has been silent for a minute', () => {
-    expect(ownerOf(seen({}), 'east', peers('none'), now).here).toBe(true)
-    expect(ownerOf(seen({}), 'east', peers('silent', '2026-11-22T11:59:30Z'), now).here).toBe(false)
-    expect(ownerOf(seen({}), 'east', peers('silent', '2026-11-22T11:58:30Z'), now).here).toBe(true)
+    expect(ownerOf(seen({}), 'east', peers('none'), now, 60_000).here).toBe(true)
+    expect(ownerOf(seen({}), 'east', peers('silent', '2026-11-22T11:59:30Z'), now, 60_000).here).toBe(false)
+    expect(ownerOf(seen({}), 'east', peers('silent', '2026-11-22T11:58:30Z'), now, 60_000).here).toBe(true)
   })
   test('the active one where no standby is seen; nobody where nothing is', () => {
-    expect(ownerOf(seen({ standby: undefined }), 'east', peers('answers'), now).here).toBe(true)
-    expect(ownerOf(seen({ standby: undefined, active: undefined }), 'east', peers('answers'), now).here).toBe(false)
+    expect(ownerOf(seen({ standby: undefined }), 'east', peers('answers'), now, 60_000).here).toBe(true)
+    expect(ownerOf(seen({ standby: undefined, active: undefined }), 'east', peers('answers'), now, 60_000).here).toBe(
+      false,
+    )
+  })
+})
+
+describe('what the other controller is at', () => {
+  const runs = [{ stack: 'shop', verb: 'move' as const, operation: 'x-move-shop-1' }]
+  const at_work = (state: 'answers' | 'silent', seen_at: string) =>
+    new Map([['west', { site: 'west', state, seen_at, runs }]])
+  test('is left to it, also when it was lost a moment ago', () => {
+    expect(elsewhere('shop', at_work('answers', '2026-11-22T12:00:00Z'), now, 60_000)).toContain('x-move-shop-1')
+    expect(elsewhere('shop', at_work('silent', '2026-11-22T11:59:30Z'), now, 60_000)).toContain('x-move-shop-1')
+  })
+  test('but not when it is gone, and no other stack is', () => {
+    expect(elsewhere('shop', at_work('silent', '2026-11-22T11:58:30Z'), now, 60_000)).toBeUndefined()
+    expect(elsewhere('wiki', at_work('answers', '2026-11-22T12:00:00Z'), now, 60_000)).toBeUndefined()
   })
 })
 

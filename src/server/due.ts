@@ -1,6 +1,7 @@
 import { Cron } from 'croner'
 import type { z } from 'zod'
 import type { Peer } from '../api/watch.ts'
+import { formatDuration } from '../lib/duration.ts'
 import { backOff, type Cycle, nextStart } from '../operations/pace.ts'
 import type { Seen } from './seen.ts'
 
@@ -18,12 +19,9 @@ export type Task = {
 
 export const considered = 10
 
-/** Before the other controller is taken for gone: long enough for its restart, short against what is at stake. */
-const takeover_ms = 60_000
-
 /**
  * Which controller does it, decided by the claims: the one at the standby, as it pulls and as a drill needs that site alone.
- * The other one steps in when that one has been silent for a minute. Should both believe so, the claims at the sites let
+ * The other one steps in when that one has been silent for `takeover_ms`. Should both believe so, the claims at the sites let
  * one of them through and tell the other: what is decided here saves work, it protects nothing.
  */
 export function ownerOf(
@@ -31,6 +29,7 @@ export function ownerOf(
   here: string,
   peers: ReadonlyMap<string, z.infer<typeof Peer>>,
   now: Date,
+  takeover_ms: number,
 ): { readonly here: boolean; readonly why: string } {
   const owner = seen.standby ?? seen.active
   if (owner === undefined) return { here: false, why: 'no site that answers has a part in it' }
@@ -42,7 +41,25 @@ export function ownerOf(
   const silent_ms = now.getTime() - Date.parse(peer.seen_at ?? '')
   if (Number.isNaN(silent_ms) || silent_ms > takeover_ms)
     return { here: true, why: `the controller of ${owner} is silent` }
-  return { here: false, why: `the controller of ${owner} has been silent for less than a minute` }
+  return { here: false, why: `the controller of ${owner} has been silent for less than ${formatDuration(takeover_ms)}` }
+}
+
+/**
+ * What the other controller is at with a stack, as far as it is known: in the middle of a move a stack looks as if it ran
+ * where it should not. What it was at when it was seen last holds until it is taken for gone.
+ */
+export function elsewhere(
+  stack: string,
+  peers: ReadonlyMap<string, z.infer<typeof Peer>>,
+  now: Date,
+  takeover_ms: number,
+): string | undefined {
+  for (const { site, state, seen_at, runs = [] } of peers.values()) {
+    const gone = state === 'silent' && !(now.getTime() - Date.parse(seen_at ?? '') <= takeover_ms)
+    const doing = gone ? undefined : runs.find((each) => each.stack === stack)
+    if (doing !== undefined) return `the controller of ${site} is at ${doing.operation}`
+  }
+  return undefined
 }
 
 /** When a cycle has to begin so that the newest point stays younger than the target. */

@@ -1,6 +1,6 @@
 import type { OperationEntry, OperationReport } from '../api/operations.ts'
 import { fold } from '../execute/journal.ts'
-import { type Lifeboat, report } from '../lifeboat.ts'
+import { type Lifeboat, type Request, report } from '../lifeboat.ts'
 import type { Report } from '../report/report.ts'
 import { eventsOf } from '../store/operation.ts'
 import type { Database } from './database.ts'
@@ -19,6 +19,12 @@ export type History = {
     readonly before?: string | undefined
   }): readonly OperationEntry[]
   report(operation: string): OperationReport | undefined
+  /** What was asked for, where the operation is a part of the way there. */
+  goal(operation: string): Request | undefined
+  /** Undefined: reached, or given up. */
+  setGoal(operation: string, goal: Request | undefined): void
+  /** Parts that are done, of which this controller did not get to begin the next one. */
+  halfway(): readonly { readonly entry: OperationEntry; readonly goal: Request }[]
   /** Forgets cycles that ended more than a day ago, and their journals: what a good one has to say is in its point. */
   prune(now: Date): void
   /** What this controller had begun and never saw the end of. */
@@ -41,6 +47,9 @@ export function openHistory(
     `SELECT operation FROM operations WHERE verb = 'replicate' AND decided_at < ? AND json_extract(entry, '$.outcome') IN ('done', 'undone')`,
   )
   const forget = database.prepare('DELETE FROM operations WHERE operation = ?')
+  const goal = database.prepare('SELECT goal FROM operations WHERE operation = ?')
+  const halfway = database.prepare('SELECT entry, goal FROM operations WHERE goal IS NOT NULL AND mine = 1')
+  const setGoal = database.prepare('UPDATE operations SET goal = ? WHERE operation = ?')
   /** Those that need no second look. */
   const ended = new Set(
     (database.prepare('SELECT operation, entry FROM operations').all() as { operation: string; entry: string }[])
@@ -76,6 +85,15 @@ export function openHistory(
 
   return {
     record,
+    goal(operation) {
+      const row = goal.get(operation) as { goal: string | null } | undefined
+      return row?.goal == null ? undefined : (JSON.parse(row.goal) as Request)
+    },
+    setGoal: (operation, wanted) => void setGoal.run(wanted === undefined ? null : JSON.stringify(wanted), operation),
+    halfway: () =>
+      (halfway.all() as unknown as readonly { readonly entry: string; readonly goal: string }[])
+        .map((row) => ({ entry: JSON.parse(row.entry) as OperationEntry, goal: JSON.parse(row.goal) as Request }))
+        .filter(({ entry }) => entry.outcome === 'done'),
     interrupted: () =>
       left.filter(({ operation }) => lifeboat.store.list().includes(operation) && !ended.has(operation)),
     list({ stack, limit, before }) {

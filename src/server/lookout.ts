@@ -39,6 +39,7 @@ export function openLookout(lifeboat: Lifeboat, changes: Changes): Lookout {
   const sites = new Map<string, SiteSeen>()
   /** What a stack looked like, so that what has not changed costs no compiling. */
   const looks = new Map<string, string>()
+  let rounds = 0
 
   async function surveyAll(): Promise<void> {
     await Promise.all(
@@ -111,10 +112,12 @@ export function openLookout(lifeboat: Lifeboat, changes: Changes): Lookout {
           await lookIfChanged(name).catch((error: unknown) => {
             if (!(error instanceof EngineError)) throw error
           })
-          await lifeboat.clock.sleep(apart_ms * at_once, signal).catch(() => {})
+          // What has never been seen is waited for.
+          if (rounds > 0) await lifeboat.clock.sleep(apart_ms * at_once, signal).catch(() => {})
         }
       }
       await Promise.all(Array.from({ length: Math.min(at_once, names.length) }, worker))
+      rounds++
     },
   }
 }

@@ -45,16 +45,27 @@ export function openMetrics() {
     proven: gauge('proven', '1 where what would be launched is what was drilled.', ['stack']),
     proof: gauge('proof_age_seconds', 'Age of the last drill at the standby.', ['stack']),
   }
+  const ingress = {
+    up: gauge('ingress_up', '1 where the check got a good answer at the place.', ['stack', 'check', 'place', 'family']),
+    seconds: gauge('ingress_seconds', 'How long the last answer took.', ['stack', 'check', 'place', 'family']),
+  }
+  const services = gauge('services_silent', 'Central services that the watch at the standby does not reach.', [
+    'stack',
+    'site',
+  ])
   const alarms = gauge('alarms', 'Open alarms.', ['kind', 'severity'])
 
   return {
+    /** Of all numbers there are. */
+    names: registry.getMetricsAsArray().map(({ name }) => name),
     ended(verb: string, outcome: string, took_ms: number | undefined): void {
       operations.inc({ verb, outcome })
       if (took_ms !== undefined) seconds.observe({ verb }, took_ms / 1000)
     },
     late: (task: string, late_ms: number) => late.observe({ task }, late_ms / 1000),
     async text(controller: Controller): Promise<string> {
-      for (const each of [...Object.values(site), ...Object.values(stack), alarms]) each.reset()
+      const all = [...Object.values(site), ...Object.values(stack), ...Object.values(ingress), services, alarms]
+      for (const each of all) each.reset()
       const now = controller.lifeboat.clock.now()
       for (const view of controller.sites()) {
         site.up.set({ site: view.site }, Number(view.answers))
@@ -83,6 +94,14 @@ export function openMetrics() {
         stack.proven.set(of, Number(seen.proof_state === 'proven'))
         if (seen.proof !== undefined) stack.proof.set(of, (now.getTime() - Date.parse(seen.proof.ended_at)) / 1000)
       }
+      for (const { stack: of, ask, state, glance } of controller.ingress.all()) {
+        if (state === 'unknown') continue
+        const about = { stack: of, check: ask.words, place: ask.place, family: String(ask.check.family ?? 'any') }
+        ingress.up.set(about, Number(state === 'answers'))
+        ingress.seconds.set(about, (glance?.total_ms ?? 0) / 1000)
+      }
+      for (const [of, { site: at, silent }] of controller.services.all())
+        services.set({ stack: of, site: at }, silent.length)
       for (const alarm of controller.alarms.open()) alarms.inc({ kind: alarm.kind, severity: alarm.severity })
       return registry.metrics()
     },

@@ -88,4 +88,16 @@ export const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;`,
   // Begun by this controller, and so taken up by its next start; what the CLI began is not.
   'ALTER TABLE operations ADD COLUMN mine INTEGER NOT NULL DEFAULT 0',
+  // What was asked for, where that takes several operations: the next one begins also after a restart.
+  'ALTER TABLE operations ADD COLUMN goal TEXT',
+  // What clients got, by half hour.
+  `CREATE TABLE ingress (
+     stack TEXT NOT NULL,
+     ask TEXT NOT NULL,
+     slot INTEGER NOT NULL,
+     tries INTEGER NOT NULL,
+     good INTEGER NOT NULL,
+     slowest_ms INTEGER NOT NULL,
+     PRIMARY KEY (stack, ask, slot)
+   ) STRICT, WITHOUT ROWID;`,
 ]

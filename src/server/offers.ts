@@ -14,7 +14,9 @@ export function offersOf(seen: Seen, role: Role, running: Verb | undefined): rea
 }
 
 function reasonAgainst(seen: Seen, verb: Verb, running: Verb | undefined): string | undefined {
-  if (running !== undefined && verb !== 'guard' && verb !== 'failover') return `${running} is running`
+  // A cycle is waited for.
+  if (running !== undefined && running !== 'replicate' && verb !== 'guard' && verb !== 'failover')
+    return `${running} is running`
   const roles = seen.status.sites.map((site) => site.role)
   const silent = seen.status.sites.filter((site) => !site.answers).map((site) => site.site)
   switch (verb) {

@@ -72,12 +72,12 @@ export function openPeers(
       })
       const body: unknown = await answer.json()
       if (!answer.ok) throw new Error(`it says ${answer.status}: ${String((body as { what?: unknown } | null)?.what)}`)
-      const { sees } = PeerView.parse(body)
-      seen.set(site, { site, address: url, state: 'answers', seen_at: at, sees })
+      const { sees, runs } = PeerView.parse(body)
+      seen.set(site, { site, address: url, state: 'answers', seen_at: at, sees, runs })
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
       const why = cause instanceof Error ? cause.message : String(cause)
-      seen.set(site, { site, address: url, state: 'silent', seen_at: before?.seen_at, why })
+      seen.set(site, { site, address: url, state: 'silent', seen_at: before?.seen_at, why, runs: before?.runs })
     }
   }
 

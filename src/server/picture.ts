@@ -1,3 +1,4 @@
+import type { IngressSight } from '../api/ingress.ts'
 import type { Picture, PictureEdge, PictureNode } from '../api/picture.ts'
 import { ingressWords } from '../compile/announced.ts'
 import type { CompiledInstance, Flow, Leg } from '../compile/compiled.ts'
@@ -5,7 +6,7 @@ import { activeView, type Situation } from '../operations/situation.ts'
 import type { Power } from '../state/objects.ts'
 
 /** A stack as it is drawn, with the health that was seen at its active site. */
-export function pictureOf(situation: Situation): Picture {
+export function pictureOf(situation: Situation, asked: readonly IngressSight[] = []): Picture {
   const { stack } = situation
   const view = activeView(situation) ?? situation.sites[0]
   const seen = activeView(situation)?.answer
@@ -17,7 +18,8 @@ export function pictureOf(situation: Situation): Picture {
     { ...plain('clients', 'clients', 'clients'), notes: ['whoever comes from the outside network'] },
     ...stack.ingress.map((entry) => ({
       ...plain(`ingress:${entry.name}`, 'ingress', entry.name),
-      notes: [`to ${entry.to} by ${ingressWords(entry)}`],
+      ...ingressHealth(entry.name, asked),
+      notes: [`to ${entry.to} by ${ingressWords(entry)}`, ...askedOf(entry.name, asked).map(askedWords)],
     })),
     ...(view?.compiled.segments ?? []).map((segment) => ({
       ...plain(`segment:${segment.name}`, 'segment', segment.name),
@@ -50,6 +52,21 @@ export function pictureOf(situation: Situation): Picture {
 
 function plain(id: string, kind: PictureNode['kind'], name: string): PictureNode {
   return { id, kind, name, addresses: [], health: 'unknown', notes: [] }
+}
+
+const askedOf = (name: string, asked: readonly IngressSight[]) =>
+  asked.filter(({ check }) => URL.parse(/\S+:\/\/\S+/.exec(check)?.[0] ?? '')?.hostname === name)
+
+/** As its clients have it: one that gets no good answer is enough. */
+function ingressHealth(name: string, asked: readonly IngressSight[]): Pick<PictureNode, 'health'> {
+  const states = askedOf(name, asked).map((each) => each.state)
+  if (states.includes('silent')) return { health: 'bad' }
+  return { health: states.length > 0 && !states.includes('unknown') ? 'good' : 'unknown' }
+}
+
+function askedWords({ check, place, state, took_ms, why }: IngressSight): string {
+  const seen = state === 'answers' ? `good answer in ${Math.round(took_ms ?? 0)} ms` : (why ?? 'no answer')
+  return `${check} at ${place}: ${seen}`
 }
 
 function instanceNode(instance: CompiledInstance, power: PictureNode['power']): PictureNode {

@@ -14,6 +14,8 @@ const tick_ms = 100
 const busy_ms = 500
 /** Between two looks at whether the guard is needed, where it found nothing to do. */
 const guard_ms = 30_000
+/** While the other controller is at work on the stack. */
+const held_off_ms = 2000
 const most_drills = 1
 
 export type Schedules = {
@@ -31,12 +33,16 @@ export type Work = {
   readonly logger: Logger
   readonly seen: () => ReadonlyMap<string, Seen>
   readonly peers: () => ReadonlyMap<string, z.infer<typeof Peer>>
+  /** What the other controller is at with the stack, asked now. */
+  readonly elsewhere: (stack: string) => Promise<string | undefined>
   /** Whether something runs for the stack already. */
   readonly busy: (stack: string) => boolean
   /** Runs it to its end. */
   readonly run: (request: Request) => Promise<Ran | undefined>
   /** Cycles at once. */
   readonly replications: number
+  /** Before the other controller is taken for gone: long enough for its restart, short against what is at stake. */
+  readonly takeover_ms: number
   /** How late something begins; for the numbers. */
   readonly late?: (task: Task['task'], late_ms: number) => void
 }
@@ -75,6 +81,12 @@ export function openSchedules(work: Work): Schedules {
     const at = freshAt(seen, task, now)
     found.set(key, { seen, task, at })
     return at
+  }
+
+  /** What was put off is due no more where there is no reason left. */
+  function nextAt(seen: Seen, task: Task, now: Date): number | undefined {
+    const due = dueAt(seen, task, now)
+    return due === undefined ? undefined : (task.next_at ?? due)
   }
 
   function freshAt(seen: Seen, task: Task, now: Date): number | undefined {
@@ -117,11 +129,11 @@ export function openSchedules(work: Work): Schedules {
       let until_ms = Number.POSITIVE_INFINITY
       for (const kind of ['guard', 'replicate', 'drill'] as const) {
         const task = taskOf(seen.stack, kind)
-        const at = task.next_at ?? dueAt(seen, task, now)
+        const at = nextAt(seen, task, now)
         until_ms = Math.min(until_ms, at ?? until_ms)
         if (at === undefined || at > now.getTime() || running.has(keyOf(seen.stack, kind))) continue
         // The guard looks for itself at what it sees: both may.
-        if (kind !== 'guard' && !ownerOf(seen, site, peers, now).here) continue
+        if (kind !== 'guard' && !ownerOf(seen, site, peers, now, work.takeover_ms).here) continue
         if (work.busy(seen.stack)) continue
         due.push({ task, at })
       }
@@ -148,6 +160,13 @@ export function openSchedules(work: Work): Schedules {
   async function begin(task: Task): Promise<void> {
     const began_ms = clock.now().getTime()
     try {
+      // Two sites that are active wait for nobody.
+      const waits = task.task === 'guard' && work.seen().get(task.stack)?.two_active !== true
+      const why = waits ? await work.elsewhere(task.stack) : undefined
+      if (why !== undefined) {
+        put({ ...task, last: why, next_at: clock.now().getTime() + held_off_ms })
+        return
+      }
       const ran = await work.run(requestOf(task))
       const bad = ran === undefined || ran.outcome === 'done' ? undefined : whyOf(ran)
       const cycle = ran === undefined ? undefined : cycleOf(ran, began_ms)
@@ -183,7 +202,7 @@ export function openSchedules(work: Work): Schedules {
     [...work.seen().values()].flatMap((seen) =>
       (['replicate', 'drill', 'guard'] as const).flatMap((kind) => {
         const task = taskOf(seen.stack, kind)
-        const at = task.next_at ?? dueAt(seen, task, clock.now())
+        const at = nextAt(seen, task, clock.now())
         return at === undefined && kind !== 'guard' ? [] : [[seen, task, at] as const]
       }),
     )
@@ -207,7 +226,7 @@ export function openSchedules(work: Work): Schedules {
         const owner =
           task.task === 'guard'
             ? { here: true, why: 'whoever sees it' }
-            : ownerOf(seen, site, work.peers(), clock.now())
+            : ownerOf(seen, site, work.peers(), clock.now(), work.takeover_ms)
         return {
           stack: seen.stack,
           task: task.task,

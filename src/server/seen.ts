@@ -1,4 +1,5 @@
 import type { StackSummary } from '../api/stacks.ts'
+import { type Ask, asksOf } from '../operations/ingress.ts'
 import { activeView, type Situation } from '../operations/situation.ts'
 import { type Status, statusOf } from '../report/status.ts'
 import type { Proof } from '../state/objects.ts'
@@ -17,6 +18,8 @@ export type Seen = {
   readonly drill: { readonly every: string; readonly within_ms: number } | undefined
   /** Central services that are reached by TCP; of others nothing is seen from here. */
   readonly services: readonly { readonly name: string; readonly port: number }[]
+  /** What is asked at the clients' places. */
+  readonly asks: readonly Ask[]
   readonly proof: Proof | undefined
   readonly proof_state: StackSummary['proof']['state']
   readonly two_active: boolean
@@ -48,6 +51,7 @@ export function seenOf(situation: Situation): Seen {
     services: situation.stack.services
       .filter((each) => each.protocol === 'tcp')
       .map(({ name, port }) => ({ name, port })),
+    asks: active === undefined ? [] : asksOf(situation, active),
     proof: claim?.proof,
     proof_state: proofState(status.proof, standby !== undefined, claim?.proof),
     two_active: actives.length > 1,
@@ -73,6 +77,7 @@ export type Around = {
   readonly alarms: number
   readonly worst: 'warning' | 'critical' | undefined
   readonly operation: StackSummary['operation'] | undefined
+  readonly clients: StackSummary['clients'] | undefined
 }
 
 export function summaryOf(seen: Seen, around: Around): StackSummary {
@@ -97,6 +102,7 @@ export function summaryOf(seen: Seen, around: Around): StackSummary {
     alarms: around.alarms,
     worst: around.worst,
     operation: around.operation,
+    clients: around.clients,
     spark: [...around.spark],
   }
 }

@@ -142,6 +142,7 @@ async function lateness(within_s: number): Promise<Pick<Thousand, 'late_p99_ms' 
     logger: pino({ level: 'silent' }),
     seen: () => seen,
     peers: () => new Map(),
+    elsewhere: async () => undefined,
     busy: () => false,
     run: async (request) => {
       const began = new Date()
@@ -159,6 +160,7 @@ async function lateness(within_s: number): Promise<Pick<Thousand, 'late_p99_ms' 
       return { operation: 'x', outcome: 'done', report } as never
     },
     replications: 64,
+    takeover_ms: 60_000,
     late: (_task, late_ms) => lates.push(late_ms),
   })
   schedules.start()

@@ -32,6 +32,11 @@ export function fakeOutside(world: FakeWorld, dns: Map<string, string>): Outside
       )
       return { at: clock.now().toISOString(), tries, address: address() ?? '', total_ms: 10 }
     },
+    glance: async (_place, check) => {
+      const address = dns.get(new URL(check.url).hostname)
+      const good = answers(world, leaseBehind(world, address))
+      return { good, address, total_ms: 10, why: good ? undefined : 'connection refused' }
+    },
   }
 }
 

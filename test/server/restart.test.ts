@@ -46,6 +46,49 @@ test.each([
   await second.close()
 })
 
+test('the way home takes several operations: killed in one of them, the next controller also begins the others', async () => {
+  const database = join(dir, 'failback.sqlite')
+  const first = await stage({ database })
+  const { world } = first.on
+  const root = await first.as('admin')
+  world.powerCut('east')
+  const request = { verb: 'failover', stack: 'shop', confirm: 'shop', down: ['east'] }
+  const failover = (await root.post('/operations', request)).body.operation
+  await expect.poll(() => outcome(root, failover), waits).toBe('done')
+  world.powerOn('east')
+  const asked = () => root.post('/operations', { verb: 'failback', stack: 'shop', confirm: 'shop' })
+  // East is seen again with the next look.
+  await expect.poll(async () => (await asked()).status, waits).toBe(202)
+  const [part] = first.serving.controller.runner.running.values()
+  expect(part?.verb).not.toBe('failback')
+  world.crash()
+  await first.close()
+
+  const second = await stage({ database, on: first.on })
+  const again = second.caller()
+  await again.enter('/session', { user: 'root', password })
+  const home = async () =>
+    ((await again.get('/operations')).body as unknown as { verb: string; by: string; outcome: string }[]).find(
+      (each) => each.verb === 'failback',
+    )
+  await expect.poll(home, waits).toMatchObject({ by: 'root', outcome: 'done' })
+  expect(world.site('east').claims.get('shop')?.claim.role).toBe('active')
+  expect(world.site('west').claims.get('shop')?.claim.role).toBe('standby')
+  await second.close()
+})
+
+test('a cycle at work keeps nobody from anything: what a person asks for begins when it has ended', async () => {
+  const on = await stage()
+  const root = await on.as('admin')
+  const { controller } = on.serving
+  const cycles = () => [...controller.runner.running.values()].filter((each) => each.verb === 'replicate')
+  await expect.poll(() => cycles().length, { ...waits, interval: 1 }).toBe(1)
+  const moved = await root.post('/operations', { verb: 'move', stack: 'shop', confirm: 'shop' })
+  expect(moved.status).toBe(202)
+  await expect.poll(() => outcome(root, moved.body.operation), waits).toBe('done')
+  await on.close()
+})
+
 test('of two controllers over the same sites one does what is to be done by itself; the other one when that is gone', async () => {
   const standby = await stage()
   // In a process of its own it would be asked over the network: here it is only said to be there.

@@ -1,7 +1,9 @@
 import type { z } from 'zod'
+import type { ServiceSight } from '../../api/ingress.ts'
 import type { Alarm, Peer } from '../../api/watch.ts'
 import { formatBytes, formatDuration } from '../../lib/duration.ts'
 import type { Task } from '../due.ts'
+import type { Asked } from '../ingress.ts'
 import type { SiteSeen } from '../lookout.ts'
 import { protectionOf, type Seen } from '../seen.ts'
 
@@ -21,6 +23,9 @@ export type Facts = {
   readonly full_on: ReadonlyMap<string, Date>
   readonly certificates: readonly { readonly what: string; readonly until: Date }[]
   readonly silent_services: readonly { readonly site: string; readonly service: string; readonly why: string }[]
+  /** What the watches at the standbys see, by stack. */
+  readonly watched: readonly (readonly [string, ServiceSight])[]
+  readonly asked: readonly Asked[]
 }
 
 const day_ms = 24 * 3_600_000
@@ -33,6 +38,8 @@ export function conditionsOf(facts: Facts): readonly Condition[] {
     ...facts.failing.map(ofTask),
     ...facts.certificates.flatMap((each) => ofCertificate(each, facts.now)),
     ...facts.silent_services.map(ofService),
+    ...facts.watched.flatMap(ofWatch),
+    ...ofClients(facts.asked),
   ]
 }
 
@@ -232,3 +239,54 @@ function ofService({ site, service, why }: Facts['silent_services'][number]): Co
     hold_ms: 60_000,
   }
 }
+
+function ofWatch([stack, { site, silent, words }]: readonly [string, ServiceSight]): readonly Condition[] {
+  if (silent.length === 0) return []
+  return [
+    {
+      kind: 'service-silent',
+      severity: 'warning',
+      stack,
+      site,
+      what: `${silent.join(', ')} ${silent.length === 1 ? 'takes' : 'take'} no connection at ${site}: ${words}`,
+      means: `${stack} would come up there without`,
+      todo: 'look at the service, at the filters on its way, and at its address in the site file',
+      hold_ms: 60_000,
+    },
+  ]
+}
+
+/** One bad answer may be the moment in which a stack moves. */
+const in_a_row = 2
+
+function ofClients(asked: readonly Asked[]): readonly Condition[] {
+  const bad = asked.filter((each) => each.state === 'silent' && each.failures >= in_a_row)
+  const blind = asked.filter((each) => each.blind !== undefined && each.failures >= in_a_row)
+  const places = new Map(blind.map((each) => [each.ask.place, each.blind]))
+  return [
+    ...[...Map.groupBy(bad, (each) => each.stack)].map(
+      ([stack, all]): Condition => ({
+        kind: 'ingress-silent',
+        severity: 'critical',
+        stack,
+        what: all
+          .map(({ ask, glance, since }) => `${wordsOf(ask)}: ${glance?.why ?? 'no answer'}, since ${since}`)
+          .join('; '),
+        means: 'clients get no good answer',
+        todo: `lifeboat status ${stack} shows whether it runs; where its site is lost, a person decides on lifeboat failover`,
+      }),
+    ),
+    ...[...places].map(
+      ([place, why]): Condition => ({
+        kind: 'ingress-silent',
+        severity: 'warning',
+        what: `${place} shows nothing: ${why}`,
+        means: 'nobody sees there whether clients get an answer',
+        todo: 'look at the client place in the site file, and at what its `run` leads to',
+      }),
+    ),
+  ]
+}
+
+const wordsOf = ({ words, place, check }: Asked['ask']): string =>
+  `${words} at ${place}${check.family === undefined ? '' : ` over IPv${check.family}`}`

@@ -9,7 +9,7 @@ import { pictureOf } from '../picture.ts'
 import { notFound } from '../problem.ts'
 import type { Handlers } from '../route.ts'
 
-type Names = 'overview' | 'stacks' | 'stack' | 'picture' | 'points' | 'proofs' | 'file' | 'sites'
+type Names = 'overview' | 'stacks' | 'stack' | 'picture' | 'outside' | 'points' | 'proofs' | 'file' | 'sites'
 
 /** What there is, as it was seen last; one stack is looked at anew. */
 export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
@@ -28,7 +28,7 @@ export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
     }),
     stacks: () => controller.summaries(),
     sites: () => controller.sites(),
-    picture: async ({ params }) => pictureOf(await look(params.stack)),
+    picture: async ({ params }) => pictureOf(await look(params.stack), controller.ingress.of(params.stack)),
     stack: async ({ params, me }): Promise<StackDetail> => {
       const situation = await look(params.stack)
       const summary = controller.summary(params.stack)
@@ -73,6 +73,13 @@ export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
       if (found.length === 0 && !controller.lookout.seen.has(params.stack))
         throw notFound(`no site that answers knows a stack "${params.stack}"`)
       return found.map(({ list, ...rest }) => ({ ...rest, points: list }))
+    },
+    outside: ({ params }) => {
+      if (!controller.lookout.seen.has(params.stack)) throw notFound(`there is no stack "${params.stack}"`)
+      return {
+        asks: controller.ingress.of(params.stack),
+        services: controller.services.of(params.stack),
+      }
     },
     proofs: async ({ params }) => proofsOf(controller, await look(params.stack)),
     file: async ({ params }) => fileOf(await look(params.stack), controller),

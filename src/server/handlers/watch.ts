@@ -20,6 +20,7 @@ export function watchHandlers(
         site: controller.site,
         at: controller.lifeboat.clock.now().toISOString(),
         sees: controller.sites().map(({ site, answers, silence }) => ({ site, answers, silence })),
+        runs: [...controller.runner.running.values()].map(({ stack, verb, operation }) => ({ stack, verb, operation })),
       }
     },
     metrics: async ({ reply }) => {
