@@ -23,6 +23,7 @@ export function pointsCommand(): Command {
           if (options.json !== true)
             console.log(`no complete point of ${stack} at any site: lifeboat replicate ${stack}`)
         }
+        if (found.length > 0 && found.every(({ silence }) => silence !== undefined)) process.exitCode = exit.problems
         if (options.json === true) {
           console.log(JSON.stringify(found, undefined, 2))
           return

@@ -106,7 +106,9 @@ export function showRan(ran: Ran, json: boolean): void {
 
 export function showRefusal(findings: readonly Finding[], json: boolean): void {
   if (json) console.log(JSON.stringify({ refused: findings }, undefined, 2))
-  else for (const finding of findings) console.error(`refused: ${findingText(finding)}`)
+  else
+    for (const finding of findings)
+      console.error(`${finding.level === 'error' ? 'refused: ' : '  '}${findingText(finding)}`)
   process.exitCode = findings.some((finding) => finding.needs === 'person') ? exit.person : exit.problems
 }
 

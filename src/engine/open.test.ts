@@ -22,16 +22,21 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 test.each([
-  ['a file that is not there', { client_key: 'nobody.key' }, systemClock, /incus\.client-key cannot be read \(ENOENT/],
+  [
+    'a file that is not there',
+    { client_key: 'nobody.key' },
+    systemClock,
+    /incus\.client-key of the site file cannot be read \(ENOENT/,
+  ],
   [
     'no certificate',
     { server_certificate: 'garbage' },
     systemClock,
-    /server-certificate .*garbage holds no certificate/,
+    /server-certificate .*garbage, holds no certificate/,
   ],
-  ['no key', { client_key: 'garbage' }, systemClock, /client-key .*garbage holds no key/],
+  ['no key', { client_key: 'garbage' }, systemClock, /client-key .*garbage, holds no key/],
   ['the key of another', { client_key: 'other.key' }, systemClock, /is not the key of incus\.client-certificate/],
-  ['a certificate that has expired', {}, late, /client-certificate .*client\.crt has expired on .* and it is .* here/],
+  ['a certificate that has expired', {}, late, /client-certificate .*client\.crt, has expired on .* and it is .* here/],
 ] as const)('%s', async (_, files, clock, words) => {
   const engine = openEngine(site(files), folder, clock)
   for (const asked of [engine.survey(), engine.observe('shop'), engine.readClaim('shop')])

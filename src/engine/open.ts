@@ -35,11 +35,11 @@ function access(access: EngineAccess, dir: string, clock: Clock) {
     try {
       return readFileSync(path, 'utf8')
     } catch (error) {
-      trouble.push(`${key} cannot be read (${(error as Error).message.split(', ')[0]}: ${path})`)
+      trouble.push(`${key} of the site file cannot be read (${(error as Error).message.split(', ')[0]}: ${path})`)
       return ''
     }
   }
-  const told = () => (trouble.length === 0 ? {} : { trouble: `${trouble.join('; ')}, by the site file` })
+  const told = () => (trouble.length === 0 ? {} : { trouble: trouble.join('; ') })
   if (access.by === 'socket') {
     const { path: socket, server_certificate } = access
     if (server_certificate === undefined) return { socket }
@@ -64,9 +64,11 @@ function badCertificate(key: string, path: string, pem: string, now: Date | unde
   try {
     const { validToDate } = new X509Certificate(pem)
     if (now === undefined || validToDate > now) return []
-    return [`${key} ${path} has expired on ${validToDate.toISOString()}, and it is ${now.toISOString()} here`]
+    return [
+      `${key} of the site file, ${path}, has expired on ${validToDate.toISOString()}, and it is ${now.toISOString()} here`,
+    ]
   } catch {
-    return [`${key} ${path} holds no certificate in PEM`]
+    return [`${key} of the site file, ${path}, holds no certificate in PEM`]
   }
 }
 
@@ -77,7 +79,7 @@ function badPair(cert: string, key: string, path: string): readonly string[] {
   } catch (error) {
     const matches = !/mismatch/.test((error as Error).message)
     return [
-      `incus.client-key ${path} ${matches ? 'holds no key in PEM' : 'is not the key of incus.client-certificate'}`,
+      `incus.client-key of the site file, ${path}, ${matches ? 'holds no key in PEM' : 'is not the key of incus.client-certificate'}`,
     ]
   }
 }

@@ -198,7 +198,7 @@ function applianceDifferences(
 const secretWords = (what: string, sha256: string | undefined): string =>
   sha256 === undefined ? what : `SHA-256 ${sha256.slice(0, 12)} is not that of the file`
 
-function engineChange(site: string, object: string, { place, made, found }: HandChange): Difference {
+export function engineChange(site: string, object: string, { place, made, found }: HandChange): Difference {
   const what =
     found === undefined
       ? `was removed (${made ?? ''})`

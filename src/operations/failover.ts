@@ -1,3 +1,4 @@
+import type { CompiledInstance } from '../compile/compiled.ts'
 import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Claim, ObservedInstance } from '../state/objects.ts'
@@ -131,7 +132,7 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
   if ('refused' in origins) return origins
   const starts = view.compiled.instances
     .filter((instance) => there.has(instance.name) && there.get(instance.name) === 'stopped')
-    .flatMap((instance) => start(view, area, instance))
+    .flatMap((instance) => start(view, area, instance, ...instance.legs.map(networkStep)))
   const peer = claim.peer === undefined ? undefined : viewOf(situation, claim.peer)
   const theirs = peer?.answer?.observed.claim
   const fenced =
@@ -165,6 +166,10 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
     },
   }
 }
+
+/** Where a segment was not made to the end it is made before anything that is there is connected to it. */
+const networkStep = (leg: CompiledInstance['legs'][number]): string =>
+  `network ${leg.to === 'segment' ? leg.segment : leg.to}`
 
 const launched = (view: SiteView): readonly ObservedInstance[] =>
   view.answer?.observed.areas.find((each) => each.area.kind === 'stack')?.instances ?? []

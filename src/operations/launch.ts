@@ -53,7 +53,7 @@ function build(request: LaunchRequest, instances: readonly CompiledInstance[]): 
     )
   }
   for (const network of networkObjects(view, area)) {
-    if (there?.networks.some((each) => each.segment === network.segment)) continue
+    if (there?.networks.some((each) => each.segment === network.segment && each.half_made !== true)) continue
     steps.push(
       step('build', site, `network ${network.segment}`, { do: 'network', network }, 'segment of the stack file', {
         after: [request.after, there === undefined ? 'area' : undefined],

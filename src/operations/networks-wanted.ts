@@ -13,7 +13,7 @@ type NetworkDifference = {
 /** Segments that are not there, and those that the stack file has no more. */
 export function networksWanted(view: SiteView, live: ObservedArea | undefined): readonly NetworkDifference[] {
   const wanted = networkObjects(view, stackArea(view.compiled.stack)).map(({ segment }) => segment)
-  const there = live?.networks.map(({ segment }) => segment) ?? []
+  const there = live?.networks.filter((each) => each.half_made !== true).map(({ segment }) => segment) ?? []
   return [
     ...wanted
       .filter((each) => !there.includes(each))

@@ -1,4 +1,4 @@
-import { type Difference, definitionDifferences } from './differences.ts'
+import { type Difference, definitionDifferences, engineChange } from './differences.ts'
 import { statefulOf } from './launch.ts'
 import { keptName } from './naming.ts'
 import { imageOf } from './objects.ts'
@@ -24,6 +24,13 @@ export function standbyDifferences(
   const inside = (kind: 'replica' | 'keep') => areas.find((each) => each.area.kind === kind)?.instances ?? []
   const prepared = new Map(inside('replica').map(({ object }) => [object.name, object.digest]))
   const kept = new Set(inside('keep').map(({ object }) => object.name))
+  const handMade = (name: string): readonly Difference[] =>
+    (inside('replica').find(({ object }) => object.name === name)?.by_hand ?? [])
+      .map((change) => engineChange(site, name, change))
+      .map((each) => ({
+        ...each,
+        what: `${each.what}; a launch would clone it so. Without it the next cycle makes it anew`,
+      }))
   const newest = view.answer?.observed.claim?.claim.points[0]
   const images = [...new Set(view.compiled.instances.map(imageOf))]
   return [
@@ -41,6 +48,7 @@ export function standbyDifferences(
     ...preparedObjects(situation, view)
       .filter(({ object }) => prepared.get(object.name) !== object.digest)
       .map(({ instance }) => lagging(instance.name, 'prepared instance', 'is not as the stack file says')),
+    ...preparedObjects(situation, view).flatMap(({ object }) => handMade(object.name)),
     ...statefulOf(view)
       .filter(({ name }) => !prepared.has(name))
       .map(({ name }) => lagging(name, 'replica', 'was never received')),

@@ -3,10 +3,12 @@ import { clocks } from '../operations/clocks.ts'
 import { type BubbleState, bubbleStates } from '../operations/drill-owner.ts'
 import { stackArea } from '../operations/naming.ts'
 import { instanceObject } from '../operations/objects.ts'
+import { resumePaused } from '../operations/paused.ts'
 import { preparedObjects } from '../operations/replicate.ts'
 import { activeView, type SiteView, type Situation } from '../operations/situation.ts'
 import { activeNearlyFull, lacks } from '../operations/survey.ts'
 import { watchFindings } from '../operations/watch.ts'
+import type { Finding } from '../plan/plan.ts'
 import type { Power, Rescue } from '../state/objects.ts'
 import { proofWords } from './proof.ts'
 
@@ -54,11 +56,20 @@ export function statusOf(situation: Situation): Status {
     sites: situation.sites.map((view) => siteStatus(situation, view, view === active)),
     point_age_ms: newest === undefined ? undefined : situation.now.getTime() - Date.parse(newest.taken_at),
     rpo_ms: situation.stack.protect === undefined ? undefined : situation.stack.protect.rpo_s * 1000,
-    warnings: [...(active === undefined ? [] : activeNearlyFull(active)), ...clocks(situation)].map((each) =>
-      each.hint === undefined ? each.what : `${each.what}: ${each.hint}`,
-    ),
+    warnings: [
+      ...(active === undefined ? [] : [...activeNearlyFull(active), ...paused(situation, active)]),
+      ...clocks(situation),
+    ].map((each) => (each.hint === undefined ? each.what : `${each.what}: ${each.hint}`)),
     proof: proofWords(situation, standby),
   }
+}
+
+/** A cycle pauses machines for a moment; a controller that died in it leaves them so. */
+function paused({ stack }: Situation, active: SiteView): readonly Pick<Finding, 'what' | 'hint'>[] {
+  const names = resumePaused(active, stack.name).map(({ id }) => id.replace('resume ', ''))
+  if (names.length === 0) return []
+  const hint = `in a cycle that is a moment; what was left so goes on with: lifeboat guard ${stack.name}`
+  return [{ what: `paused at ${active.site.name}: ${names.join(', ')}`, hint }]
 }
 
 function siteStatus(situation: Situation, view: SiteView, active: boolean): SiteStatus {

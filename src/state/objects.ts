@@ -51,7 +51,8 @@ export type Observed = {
 
 export type ObservedArea = {
   readonly area: Area
-  readonly networks: readonly NetworkObject[]
+  /** `half_made`: listed, and its engine never made it to the end; nothing can be connected to it until it is made again. */
+  readonly networks: readonly (NetworkObject & { readonly half_made?: true })[]
   readonly instances: readonly ObservedInstance[]
   /** Networks that are not as they were made. */
   readonly changed_networks?: readonly { readonly segment: string; readonly changes: readonly HandChange[] }[]
@@ -78,7 +79,7 @@ export type ObservedInstance = {
   readonly half_made?: true
   /** Fingerprint of the image that it was made from. */
   readonly made_from?: string
-  /** Of launched instances only. */
+  /** Of launched and of prepared instances only. */
   readonly by_hand?: readonly HandChange[]
 }
 

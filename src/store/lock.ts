@@ -60,15 +60,15 @@ export async function lockStack(dir: string, stack: string, what: string): Promi
 /** Makes the file with its content in one instant: link(2) fails where the name is taken. */
 function placeWhole(path: string, holder: Holder): boolean {
   const temporary = `${path}.${holder.nonce}`
-  writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' })
   try {
+    writeFileSync(temporary, `${JSON.stringify(holder)}\n`, { mode: 0o600, flag: 'wx' })
     linkSync(temporary, path)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw error
   } finally {
-    unlinkSync(temporary)
+    rmSync(temporary, { force: true })
   }
 }
 

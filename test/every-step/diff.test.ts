@@ -76,6 +76,17 @@ test('a certificate of another digest than that of its file is named at each sit
   expect(text).not.toContain('renewed certificate')
 })
 
+test('what was changed by hand in an instance that a launch would clone', async () => {
+  const on = await after(deploy, replicate)
+  const prepared = [...on.world.site('west').areas.values()]
+    .flatMap(({ instances }) => [...instances.values()])
+    .find(({ object }) => object.area.kind === 'replica' && object.name.startsWith('fw-'))
+  if (prepared !== undefined) prepared.by_hand = [{ place: 'config limits.memory', made: undefined, found: '512MiB' }]
+  expect(lines(await told(on))).toEqual([
+    `west ${prepared?.object.name}: config limits.memory is 512MiB, was not set; a launch would clone it so. Without it the next cycle makes it anew [by hand]`,
+  ])
+})
+
 test('images and the readiness of the standby', async () => {
   const on = await after(deploy)
   expect(lines(await told(on))).toEqual([])

@@ -382,7 +382,7 @@ function observedArea({ area, networks, instances }: FakeArea): ObservedArea {
         started_at,
         ...(half_made ? { half_made } : {}),
         ...(made_from === undefined ? {} : { made_from }),
-        ...(area.kind === 'stack' ? { by_hand } : {}),
+        ...(area.kind === 'stack' || area.kind === 'replica' ? { by_hand } : {}),
       })),
   }
 }

@@ -82,12 +82,11 @@ export async function ensureNetwork(site: IncusSite, network: NetworkObject): Pr
       await makeNetwork(site, network)
       return
     } catch (thrown) {
-      if (attempt < bridge_tries && otherInterfaceWent(thrown)) {
-        await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
-        continue
-      }
-      if (!(await ownNetwork(site, network))) throw thrown
-      return
+      // One that was not waited for long enough may get there by itself, or be left without its bridge for ever.
+      const made = await settledNetwork(site, network)
+      if (made?.status === CREATED) return
+      if (attempt === bridge_tries || (made === undefined && !otherInterfaceWent(thrown))) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
     }
   }
 }

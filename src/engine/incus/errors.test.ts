@@ -32,7 +32,7 @@ test.each([
 
 test.each([
   ['CERT_HAS_EXPIRED', 'the certificate of Incus of east has expired, by the clock of this machine'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'shows another certificate than the one in the site file'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'shows another certificate than incus.server-certificate of the site file'],
   ['EACCES', 'this user may not open the socket'],
   ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'do not accept each other'],
 ])('%s is told in words that say whose turn it is', (code, words) => {

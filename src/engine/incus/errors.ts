@@ -111,7 +111,7 @@ function closedText(site: string, code: string | undefined, detail: string): str
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return `what answers as Incus of ${site} shows another certificate than the one in the site file (${detail}): it was made anew, or this is not ${site}`
+      return `what answers as Incus of ${site} shows another certificate than incus.server-certificate of the site file: it was made anew, or this is not ${site}`
     case 'EACCES':
     case 'EPERM':
       return `this user may not open the socket of Incus of ${site} (${detail})`

@@ -29,6 +29,11 @@ export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, 
       { action, force, timeout, stateful: false },
       { project: projectOf(ref.area), operation_s: timeout + START_S },
     )
+  /** It may have ended by itself while it was asked to. */
+  const kill = () =>
+    change('stop', true, KILL_S).catch(async (thrown: unknown) => {
+      if (powerOf((await load(site, ref)).value.status) !== 'stopped') throw thrown
+    })
   switch (verb) {
     case 'start':
       if (now === 'paused') await change('unfreeze', false, within_s)
@@ -42,12 +47,12 @@ export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, 
       } catch (thrown) {
         if (powerOf((await load(site, ref)).value.status) === 'stopped') return
         if (!isStatus(thrown, 500) && !isStatus(thrown, 400) && !isStatus(thrown, 408)) throw thrown
-        await change('stop', true, KILL_S)
+        await kill()
       }
       return
     }
     case 'kill':
-      if (now !== 'stopped') await change('stop', true, KILL_S)
+      if (now !== 'stopped') await kill()
       return
     case 'pause':
       if (now !== 'paused') await change('freeze', false, within_s)

@@ -64,7 +64,11 @@ async function observeArea(
   const snapshots = snapshotsIn(volumes.value)
   return {
     area,
-    networks: networks.flatMap((each) => (isMarked(each.config, area) ? (networkOf(each.config) ?? []) : [])),
+    networks: networks.flatMap((each) => {
+      const network = isMarked(each.config, area) ? networkOf(each.config) : undefined
+      if (network === undefined) return []
+      return each.status === 'Created' ? [network] : [{ ...network, half_made: true as const }]
+    }),
     instances: instances.value.flatMap((each) => observeInstance(site, area, each, snapshots.get(each.name) ?? [])),
     ...(area.kind === 'stack' ? { changed_networks: networkChanges(area, networks) } : {}),
   }
@@ -86,7 +90,7 @@ function observeInstance(
       snapshots,
       started_at: Number.isNaN(started) || started <= 0 ? undefined : new Date(started).toISOString(),
       ...(isHalfMade(instance) ? { half_made: true as const } : {}),
-      ...(area.kind === 'stack' ? { by_hand: instanceChanges(site, object, instance) } : {}),
+      ...(isMade(area) ? { by_hand: instanceChanges(site, object, instance) } : {}),
       ...(instance.config[MADE_FROM] === undefined ? {} : { made_from: instance.config[MADE_FROM] }),
     },
   ]
@@ -103,6 +107,9 @@ export function isHalfMade(instance: IncusInstance): boolean {
   const never = Number.isNaN(started) || started <= 0
   return never && powerOf(instance.status) === 'stopped' && instance.config['volatile.apply_template'] === undefined
 }
+/** Instances of other areas are copies, and have what was there. */
+const isMade = (area: Area): boolean => area.kind === 'stack' || area.kind === 'replica'
+
 /** Incus keeps it over copies and renames. */
 const MADE_FROM = 'volatile.base_image'
 
