@@ -12,6 +12,7 @@ export const Alarm = z.object({
     'standby-not-ready',
     'service-silent',
     'ingress-silent',
+    'limit-not-held',
     'pool-filling',
     'two-active',
     'certificate-expiring',
@@ -57,6 +58,14 @@ export const SiteView = z.object({
       full_on: Time.optional().describe('When it will be full if it goes on as in the last day.'),
     })
     .optional(),
+  wan: z
+    .object({
+      limit_bps: z.number(),
+      now_bps: z.number().describe('What holds now: less in office hours.'),
+      held: z.boolean().describe('False: the engine cannot, and the site file names no relay.'),
+    })
+    .optional()
+    .describe('What transfers may take of the line; absent: all of it.'),
   images: z.int().optional(),
   stacks: z.object({ active: z.int(), standby: z.int(), stale: z.int() }),
   services: z.array(z.object({ name: z.string(), address: z.string() })),

@@ -134,4 +134,6 @@ export type Received = {
   readonly bytes: number
   /** False where the whole instance was sent. */
   readonly incremental: boolean
+  /** What became of the limit of bandwidth, where the site file has one. */
+  readonly limit?: string
 }

@@ -4,8 +4,10 @@ import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { type Clock, systemClock } from '../lib/clock.ts'
 import type { EngineAccess, Site } from '../state/sites.ts'
+import { limitAt } from '../state/wan.ts'
 import type { Engine } from './contract.ts'
 import { incusEngine } from './incus/incus.ts'
+import { openRelay } from './incus/relay.ts'
 import { limit } from './wrap/limit.ts'
 import { retry } from './wrap/retry.ts'
 
@@ -21,11 +23,18 @@ export function openEngine(site: Site, dir: string, clock: Clock = systemClock):
     site: site.name,
     ...access(site.engine, dir, clock),
     replicationUrl: site.replication_url,
+    ...limitOf(site, clock),
     pool: site.pool,
     outsideBridge: site.outside_bridge,
     servicesBridge: site.services_bridge ?? '',
   })
   return retry(limit(engine, most_calls), { clock })
+}
+
+function limitOf({ wan }: Site, clock: Clock) {
+  if (wan === undefined) return {}
+  const limit_bps = () => limitAt(wan, clock.now())
+  return wan.relay === undefined ? { limit_bps } : { limit_bps, relay: openRelay(wan.relay, clock) }
 }
 
 function access(access: EngineAccess, dir: string, clock: Clock) {

@@ -5,6 +5,8 @@ export type Cycle = {
   readonly complete_ms: number
   /** The first one sends whole machines: how long it took says nothing about the next. */
   readonly incremental: boolean
+  /** Absent: not known. */
+  readonly sent_bytes?: number
 }
 
 /**
@@ -18,6 +20,17 @@ export function nextStart(target_ms: number, recent: readonly Cycle[]): number {
   if (last === undefined || took.length === 0) return 0
   const longest = Math.max(...took)
   return last.taken_ms + target_ms - 1.5 * longest - slack_ms
+}
+
+/** The same cycles as they would be where transfers get no more than so much: the least one took, and the bytes on top. */
+export function atLimit(recent: readonly Cycle[], limit_bps: number | undefined): readonly Cycle[] {
+  const took = recent.flatMap((each) => (each.incremental ? each.complete_ms - each.began_ms : []))
+  if (limit_bps === undefined || took.length === 0) return recent
+  const least_ms = Math.min(...took)
+  return recent.map((each) => {
+    const longest_ms = least_ms + ((each.sent_bytes ?? 0) * 8000) / limit_bps
+    return { ...each, complete_ms: Math.max(each.complete_ms, each.began_ms + longest_ms) }
+  })
 }
 
 /** The age that the newest complete point had reached right before each next one took its place. */

@@ -1,7 +1,8 @@
-import { type GuestFreeze, type Planned, refuse, type Step } from '../plan/plan.ts'
+import { type Finding, type GuestFreeze, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Keep } from '../stack/stack.ts'
 import type { InstanceObject, Point } from '../state/objects.ts'
+import { leastAt, rateWords } from '../state/wan.ts'
 import { clocks } from './clocks.ts'
 import { bubbleFindings } from './drill-owner.ts'
 import { expire } from './expire.ts'
@@ -60,9 +61,27 @@ export function planReplicate(situation: Situation): Planned {
         ...bubbleFindings(situation),
         ...activeNearlyFull(active),
         ...clocks(situation),
+        ...limits(situation, [active, standby]),
       ],
     },
   }
+}
+
+/** The line is the receiving site's to hold: the engine has no limit. */
+function limits({ now }: Situation, [active, standby]: readonly [SiteView, SiteView]): readonly Finding[] {
+  const limit_bps = leastAt([active.site.wan, standby.site.wan], now)
+  if (limit_bps === undefined) return []
+  const held = standby.site.wan?.relay !== undefined
+  return [
+    {
+      level: held ? 'note' : 'warning',
+      what: held
+        ? `transfers are limited to ${rateWords(limit_bps)} now, by a relay`
+        : `transfers are not limited to ${rateWords(limit_bps)}: the engine cannot, and ${standby.site.name} has no wan.relay`,
+      hint: held ? undefined : 'name a relay in the site file, or shape the line itself',
+      needs: undefined,
+    },
+  ]
 }
 
 /** No point can be taken, but what was left paused at the active site does not have to wait for that. */

@@ -6,6 +6,7 @@ import type { OperationRequest, Started } from '../api/operations.ts'
 import type { StackSummary } from '../api/stacks.ts'
 import type { SiteView } from '../api/watch.ts'
 import { type Lifeboat, plan, watched } from '../lifeboat.ts'
+import { leastAt } from '../state/wan.ts'
 import { type Alarms, openAlarms } from './alarms/alarms.ts'
 import { conditionsOf } from './alarms/conditions.ts'
 import { openNotifier, type ReadSecret } from './alarms/notify.ts'
@@ -222,6 +223,13 @@ export function openController(options: ControllerOptions): Controller {
       },
       replications: options.config.replications,
       takeover_ms: options.config['takeover-after'],
+      limit_bps: (seen, at) =>
+        leastAt(
+          lifeboat.sites.sites
+            .filter(({ name }) => name === seen.active || name === seen.standby)
+            .map(({ wan }) => wan),
+          at,
+        ),
       late: metrics.late,
     }),
     judge() {
@@ -244,6 +252,9 @@ export function openController(options: ControllerOptions): Controller {
           certificates: options.certificates,
           silent_services: silent,
           watched: [...services.all()],
+          unheld: lifeboat.sites.sites
+            .filter(({ wan }) => wan !== undefined && wan.relay === undefined)
+            .map((each) => each.name),
           asked: [...ingress.all()],
         }),
       )

@@ -111,3 +111,15 @@ test('the guard is needed where two are active, or something runs or is paused w
   expect(of(site('active', 'running'), site('stale', 'running'))).toBe(true)
   expect(of(site('active', 'paused'), site('standby'))).toBe(true)
 })
+
+test('a cycle begins as much earlier as a limit makes it longer', () => {
+  const cycle = {
+    ...{ began_ms: at('11:59:48'), taken_ms: at('11:59:50'), complete_ms: at('11:59:52') },
+    ...{ incremental: true, sent_bytes: 10_000_000 },
+  }
+  const due = (limit_bps?: number) =>
+    replicateAt(seen({}), { ...task, cycles: [cycle], last_at: at('11:59:52') }, now.getTime(), limit_bps) ?? 0
+  // 80 Mbit at 20 Mbit/s are 4 s more, half as long again.
+  expect(due() - due(20e6)).toBe(6000)
+  expect(due(1e12)).toBeCloseTo(due(), 0)
+})

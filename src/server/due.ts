@@ -2,7 +2,7 @@ import { Cron } from 'croner'
 import type { z } from 'zod'
 import type { Peer } from '../api/watch.ts'
 import { formatDuration } from '../lib/duration.ts'
-import { backOff, type Cycle, nextStart } from '../operations/pace.ts'
+import { atLimit, backOff, type Cycle, nextStart } from '../operations/pace.ts'
 import type { Seen } from './seen.ts'
 
 /** What runs by itself for one stack, and when. Pure: time comes in, decisions come out. */
@@ -63,10 +63,10 @@ export function elsewhere(
 }
 
 /** When a cycle has to begin so that the newest point stays younger than the target. */
-export function replicateAt(seen: Seen, task: Task, now_ms: number): number | undefined {
+export function replicateAt(seen: Seen, task: Task, now_ms: number, limit_bps?: number): number | undefined {
   if (!seen.protected || seen.rpo_ms === undefined || seen.active === undefined) return undefined
   if (task.failures > 0) return (task.last_at ?? now_ms) + backOff(task.failures, seen.rpo_ms)
-  const next = nextStart(seen.rpo_ms, task.cycles)
+  const next = nextStart(seen.rpo_ms, atLimit(task.cycles, limit_bps))
   if (next > 0) return next
   // Nothing is known of how long a cycle takes: the first one here waits no longer than half the target.
   const newest = seen.newest_point_at === undefined ? 0 : Date.parse(seen.newest_point_at)

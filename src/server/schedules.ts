@@ -43,6 +43,8 @@ export type Work = {
   readonly replications: number
   /** Before the other controller is taken for gone: long enough for its restart, short against what is at stake. */
   readonly takeover_ms: number
+  /** What transfers of a stack may take of the line then; undefined: no limit. */
+  readonly limit_bps?: (seen: Seen, at: Date) => number | undefined
   /** How late something begins; for the numbers. */
   readonly late?: (task: Task['task'], late_ms: number) => void
 }
@@ -92,12 +94,18 @@ export function openSchedules(work: Work): Schedules {
   function freshAt(seen: Seen, task: Task, now: Date): number | undefined {
     switch (task.task) {
       case 'replicate':
-        return replicateAt(seen, task, now.getTime())
+        return replicateAt(seen, task, now.getTime(), limitUntilNext(seen, now))
       case 'drill':
         return undefined
       case 'guard':
         return needsGuard(seen) ? (task.last_at === undefined ? now.getTime() : task.last_at + guard_ms) : undefined
     }
+  }
+
+  /** A window of less may begin before the next cycle does. */
+  function limitUntilNext(seen: Seen, now: Date): number | undefined {
+    const limits = [now, new Date(now.getTime() + (seen.rpo_ms ?? 0))].flatMap((at) => work.limit_bps?.(seen, at) ?? [])
+    return limits.length === 0 ? undefined : Math.min(...limits)
   }
 
   /** Reading a schedule costs more than a tick may: its next time holds until it is over or somebody has drilled. */
@@ -274,5 +282,6 @@ function cycleOf({ report }: Ran, began_ms: number): Task['cycles'][number] | un
     taken_ms: decided + taken,
     complete_ms: Date.parse(report.ended_at),
     incremental: report.numbers.incremental ?? false,
+    ...(report.numbers.sent_bytes === undefined ? {} : { sent_bytes: report.numbers.sent_bytes }),
   }
 }

@@ -15,6 +15,7 @@ const nothing: Facts = {
   silent_services: [],
   watched: [],
   asked: [],
+  unheld: [],
 }
 
 test('a service that the watch does not reach is an alarm of the stack at its standby, as long as it is so', async () => {

@@ -1,4 +1,5 @@
 import type { SiteView } from '../api/watch.ts'
+import { limitAt } from '../state/wan.ts'
 import type { Controller } from './controller.ts'
 
 /** A site as this controller sees it. */
@@ -17,6 +18,14 @@ export function siteView({ lifeboat, lookout, peers, pools }: Controller, name: 
       seen?.survey === undefined
         ? undefined
         : { ...seen.survey.pool, full_on: pools.fullOn(name, lifeboat.clock.now())?.toISOString() },
+    wan:
+      site?.wan === undefined
+        ? undefined
+        : {
+            limit_bps: site.wan.limit_bps,
+            now_bps: limitAt(site.wan, lifeboat.clock.now()),
+            held: site.wan.relay !== undefined,
+          },
     images: seen?.survey === undefined ? undefined : Object.keys(seen.survey.images).length,
     stacks: { active: count('active'), standby: count('standby'), stale: count('stale') },
     services: Object.entries(site?.services ?? {}).map(([service, address]) => ({ name: service, address })),

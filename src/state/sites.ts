@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { BgpFacts } from '../compile/compiled.ts'
 import { parsePrefix } from '../lib/ip.ts'
 import { readYaml, type YamlProblem } from '../lib/yaml.ts'
+import { parseHours, parseRate_bps, type Wan } from './wan.ts'
 
 /** What holds at each place: how to reach its engine, its networks, its central services. Made from `sites.yaml`. */
 export type Sites = {
@@ -27,6 +28,7 @@ export type Site = {
   readonly services: Readonly<Record<string, string>>
   readonly dns: DnsServer | undefined
   readonly bgp?: SiteBgp | undefined
+  readonly wan?: Wan | undefined
   /** Where the controller of the site is, and the certificate it shows, relative to the site file. */
   readonly controller?: { readonly url: string; readonly certificate: string } | undefined
 }
@@ -121,6 +123,43 @@ const Bgp = z
         })
   })
 
+const Rate = z.string().transform((text, context) => {
+  const bps = parseRate_bps(text)
+  if (bps !== undefined && bps >= 1e6) return bps
+  context.issues.push({ code: 'custom', message: 'needs 1Mbit or more, such as 200Mbit or 1Gbit', input: text })
+  return z.NEVER
+})
+
+const WanSchema = z.strictObject({
+  limit: Rate,
+  'office-hours': Rate.optional(),
+  hours: z
+    .string()
+    .default('mon-fri 08:00-18:00')
+    .transform((text, context) => {
+      const hours = parseHours(text)
+      if (hours !== undefined) return hours
+      context.issues.push({ code: 'custom', message: 'needs days and a span such as mon-fri 08:00-18:00', input: text })
+      return z.NEVER
+    }),
+  zone: z.string().default('UTC').refine(isZone, 'is no time zone that is known here, such as Europe/Zurich'),
+  relay: z
+    .string()
+    .regex(
+      /^(\[[0-9a-f:]+\]|[0-9.]+)(:\d{1,5})?$/i,
+      'needs an address of the controller, such as 172.16.2.10 or 172.16.2.10:8481',
+    )
+    .optional(),
+})
+
+function isZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).format(0) !== ''
+  } catch {
+    return false
+  }
+}
+
 const SiteSchema = z.strictObject({
   incus: Access,
   'replication-url': z.url().optional(),
@@ -147,6 +186,7 @@ const SiteSchema = z.strictObject({
     })
     .optional(),
   bgp: Bgp.optional(),
+  wan: WanSchema.optional(),
 })
 
 const SitesSchema = z.strictObject({
@@ -202,6 +242,7 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       services: site.services,
       dns: site.dns,
       bgp: site.bgp && resolveBgp(site.bgp),
+      ...(site.wan === undefined ? {} : { wan: resolveWan(site.wan) }),
       ...(site.controller === undefined ? {} : { controller: site.controller }),
     })),
     clients: Object.entries(file.clients).map(([name, place]) => ({
@@ -211,6 +252,17 @@ function resolve(file: z.output<typeof SitesSchema>): Sites {
       ipv6: place.ipv6,
       ca: place.ca,
     })),
+  }
+}
+
+function resolveWan(wan: z.output<typeof WanSchema>): Wan {
+  const office = wan['office-hours']
+  const at = /^\[?([^\]]+?)\]?(?::(\d+))?$/.exec(wan.relay ?? '')
+  return {
+    limit_bps: wan.limit,
+    office: office === undefined ? undefined : { limit_bps: office, hours: wan.hours },
+    zone: wan.zone,
+    relay: at?.[1] === undefined ? undefined : { host: at[1], port: Number(at[2] ?? 0) },
   }
 }
 

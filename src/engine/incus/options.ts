@@ -1,3 +1,5 @@
+import type { Relay } from './relay.ts'
+
 /** How to reach one site's Incus, and what at the site a stack may be connected to. Certificates and keys are PEM texts. */
 export type IncusOptions = {
   readonly site: string
@@ -17,6 +19,10 @@ export type IncusOptions = {
   /** The interface that has the address of `replicationUrl`, where the bytes of transfers are counted. Found by the
    * address where Incus lists it; Incus lists no veth, so that one is tried by name: `wan` where none is given. */
   readonly replicationInterface?: string
+  /** What the line of the site may be filled with at this instant, in bits per second; absent: there is no limit. */
+  readonly limit_bps?: () => number
+  /** Passes transfers to this site on at that rate; without it nothing holds a limit. */
+  readonly relay?: Relay
   /** Storage pool. */
   readonly pool: string
   /** Bridges that exist at the site. */

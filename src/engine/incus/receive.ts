@@ -1,4 +1,5 @@
 import type { InstanceObject } from '../../state/objects.ts'
+import { rateWords } from '../../state/wan.ts'
 import type { Received, Transfer } from '../contract.ts'
 import { refLabel } from '../describe.ts'
 import { EngineError } from '../error.ts'
@@ -44,14 +45,42 @@ export async function receive(
     bytes = now
     progress?.(now)
   }
+  const way = await wayTo(site, from)
   try {
-    await migrate(site, from, transfer, { architecture: source.value.architecture, origin, meter, report, signal })
+    const { architecture } = source.value
+    await migrate(site, from, transfer, { architecture, origin, meter, report, signal, url: way.url })
   } finally {
+    way.close()
     bytes = (await meter?.end()) ?? bytes
   }
   await snapshot(site, transfer.to, transfer.snapshot)
   await patchConfig(site, transfer.to, { ...instanceMarks(transfer.to), [ORIGIN]: origin, [SEEDED]: 'true' })
-  return { bytes, incremental }
+  return { bytes, incremental, ...(way.limit === undefined ? {} : { limit: way.limit }) }
+}
+
+type Through = { readonly url: string; readonly limit: string | undefined; close(): void }
+
+/** Where the target fetches from: by the relay where there is a limit, and at the source itself where nobody can hold it. */
+async function wayTo(site: IncusSite, from: Sender): Promise<Through> {
+  const url = (from.site.options.replicationUrl ?? '').replace(/\/$/, '')
+  const rates = [site.options.limit_bps, from.site.options.limit_bps].flatMap((each) => each ?? [])
+  const straight = (limit: string | undefined): Through => ({ url, limit, close: () => {} })
+  if (rates.length === 0) return straight(undefined)
+  const rate_bps = () => Math.min(...rates.map((rate) => rate()))
+  const { relay } = site.options
+  if (relay === undefined)
+    return straight(
+      `${rateWords(rate_bps())} was not held: the engine cannot, and ${site.options.site} has no wan.relay`,
+    )
+  const { hostname, port } = new URL(url)
+  try {
+    const way = await relay.open({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 443) }, rate_bps)
+    const host = way.host.includes(':') ? `[${way.host}]` : way.host
+    return { url: `https://${host}:${way.port}`, limit: `${rateWords(rate_bps())}, held here`, close: way.close }
+  } catch (error) {
+    // A point is worth more than a limit.
+    return straight(`${rateWords(rate_bps())} was not held: ${(error as Error).message}`)
+  }
 }
 
 function senderOf(site: IncusSite, transfer: Transfer): Sender {
@@ -113,6 +142,8 @@ type Course = {
   readonly meter: Metered | undefined
   readonly report: (bytes: number) => void
   readonly signal: AbortSignal | undefined
+  /** Where the target fetches from. */
+  readonly url: string
 }
 
 async function migrate(site: IncusSite, from: Sender, transfer: Transfer, course: Course): Promise<void> {
@@ -136,7 +167,7 @@ async function migrate(site: IncusSite, from: Sender, transfer: Transfer, course
         source: {
           type: 'migration',
           mode: 'pull',
-          operation: `${(options.replicationUrl ?? '').replace(/\/$/, '')}/1.0/operations/${source.id}`,
+          operation: `${course.url}/1.0/operations/${source.id}`,
           certificate: options.replicationCertificate ?? options.serverCertificate ?? '',
           secrets: source.metadata,
           refresh: true,

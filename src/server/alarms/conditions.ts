@@ -26,6 +26,8 @@ export type Facts = {
   /** What the watches at the standbys see, by stack. */
   readonly watched: readonly (readonly [string, ServiceSight])[]
   readonly asked: readonly Asked[]
+  /** Sites whose limit of bandwidth nobody holds. */
+  readonly unheld: readonly string[]
 }
 
 const day_ms = 24 * 3_600_000
@@ -40,6 +42,7 @@ export function conditionsOf(facts: Facts): readonly Condition[] {
     ...facts.silent_services.map(ofService),
     ...facts.watched.flatMap(ofWatch),
     ...ofClients(facts.asked),
+    ...facts.unheld.map(ofUnheld),
   ]
 }
 
@@ -254,6 +257,17 @@ function ofWatch([stack, { site, silent, words }]: readonly [string, ServiceSigh
       hold_ms: 60_000,
     },
   ]
+}
+
+function ofUnheld(site: string): Condition {
+  return {
+    kind: 'limit-not-held',
+    severity: 'warning',
+    site,
+    what: `the site file limits transfers to ${site}, and nobody holds it`,
+    means: 'the engine has no limit for transfers: they take what the line gives',
+    todo: `name a relay in the site file (wan.relay of ${site}), shape the line itself, or take the limit out`,
+  }
 }
 
 /** One bad answer may be the moment in which a stack moves. */
