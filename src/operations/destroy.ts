@@ -47,7 +47,10 @@ export function planDestroy(situation: Situation, request: DestroyRequest): Plan
       touches: [
         ...stack.ingress
           .filter((entry) => entry.dns)
-          .map((entry) => ({ kind: 'dns-record' as const, what: `${entry.name} A, removed` })),
+          .map((entry) => {
+            const both = views.some((view) => view.answer !== undefined && proxyOf(view, entry) !== undefined)
+            return { kind: 'dns-record' as const, what: `${entry.name} ${both ? 'A and AAAA' : 'A'}, removed` }
+          }),
         ...announcers(stack)
           .flatMap((each) => each.prefixes)
           .map((prefix) => ({ kind: 'bgp-prefix' as const, what: `${prefix}, withdrawn` })),

@@ -1,4 +1,4 @@
-// On the lab: 15 s
+// On the lab: 18 s
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificate } from './appliances/certificate.ts'
@@ -27,8 +27,8 @@ beforeAll(async () => {
 })
 afterAll(() => world?.end())
 
-/** web at two ports, the backup, api for two services, and one of the two databases of each kind but reports. */
-const GOOD = 2 + 2 + 1 + 4 + 5 + 2 + 1
+/** web at two ports, the backup, api for three services, and one of the two databases of each kind but reports. */
+const GOOD = 2 + 2 + 1 + 6 + 5 + 2 + 1
 
 describe('requests', () => {
   test('without TLS are sent to https, host and path kept', async () => {
@@ -72,9 +72,14 @@ describe('requests', () => {
     expect(new Set(again.map(({ name }) => name))).toEqual(new Set([fresh[0]?.name]))
   })
 
-  test('by source address stay with one server; `first` fills the first one', async () => {
-    const api = await several(4, () => get('https://shop.example.com/api'))
-    expect(new Set(api.map(({ name }) => name)).size).toBe(1)
+  test('by source address stay with one server, each with its own; `first` fills the first one', async () => {
+    const clients = [outside.customer, outside.office, outside.branch, ...outside.attackers]
+    const served = clients.map(async (address) => {
+      const api = await several(3, () => get('https://shop.example.com/api', ['--interface', address]))
+      expect(new Set(api.map(({ name }) => name)).size, address).toBe(1)
+      return api[0]?.name
+    })
+    expect(new Set(await Promise.all(served))).toEqual(new Set(['api1', 'api2']))
     const busy = await several(3, () => get(`http://${balancer()}:8081/`, [], undefined, 'web1'))
     expect(busy.map(({ name }) => name)).toEqual(['api1', 'api1', 'api1'])
   })
@@ -105,6 +110,49 @@ describe('requests', () => {
     expect(headers['strict-transport-security']).toBe('max-age=31536000')
     expect(headers).not.toHaveProperty('server')
   })
+})
+
+describe('while a server is at work', () => {
+  test('the one with the least connections is next; in a round robin each has its turn all the same', async () => {
+    for (const [host, backend, wanted] of [
+      ['admin', 'public.3', 1],
+      ['shop', 'public', 2],
+    ] as const) {
+      const held = get(`https://${host}.example.com/held`, patient)
+      await until(async () => (await atWork(backend)).length === 1)
+      const [busy] = await atWork(backend)
+      const others = await several(4, () => get(`https://${host}.example.com/`))
+      expect(new Set(others.map(({ name }) => name)).size, host).toBe(wanted)
+      if (wanted === 1) expect(others[0]?.name).not.toBe(busy)
+      await letGo('web1', 'web2')
+      expect(await held).toMatchObject({ status: 200, name: busy })
+    }
+  })
+
+  test('`first` goes on to the second when the first is full; when both are, the next one waits; raw lines do what they say', async () => {
+    const ask = (path: string, place: string) => get(`http://${balancer()}:8081${path}`, patient, undefined, place)
+    const held = [ask('/held', 'sorry'), ask('/held', 'sorry')]
+    await until(async () => (await queued('busy')).join() === '2,0,0')
+    expect(await ask('/', 'sorry')).toMatchObject({ name: 'api2', headers: { 'x-raw': 'as it is' } })
+    held.push(ask('/held', 'api1'), ask('/held', 'api1'))
+    await until(async () => (await queued('busy')).join() === '2,2,0')
+    const waits = ask('/', 'api2')
+    await until(async () => (await queued('busy')).join() === '2,2,1')
+    await letGo('api1', 'api2')
+    expect((await Promise.all(held)).map(({ name }) => name)).toEqual(['api1', 'api1', 'api2', 'api2'])
+    expect((await waits).status).toBe(200)
+  })
+})
+
+test('connections of a service beyond the limit wait until there is room', async () => {
+  const script = `
+    sub ask { socket(my $s, PF_INET, SOCK_STREAM, 0) or die; connect($s, sockaddr_in(8082, inet_aton("${balancer()}"))) or die;
+      send($s, "GET / HTTP/1.1\r\nHost: few\r\n\r\n", MSG_NOSIGNAL); $s }
+    sub good { my ($s, $for) = @_; my $bits = ""; vec($bits, fileno($s), 1) = 1;
+      return "waits" unless select($bits, undef, undef, $for); recv($s, my $got, 64, 0); substr($got, 9, 3) }
+    my @s = map { ask() } 1..3; my @first = map { good($_, 5) } @s[0, 1]; push @first, good($s[2], 0.7);
+    close $s[0]; print join " ", @first, good($s[2], 5)`
+  expect((await world.inside('web1', ['perl', '-MSocket', '-e', script])).stdout).toBe('200 200 waits 200')
 })
 
 test('connections of one client beyond the limit are closed, those within it stay', async () => {
@@ -216,18 +264,42 @@ async function get(
   return { status, headers, name: said?.name, port: said?.port, seen: said?.headers ?? {} }
 }
 
+const patient = ['--max-time', '20']
+
+/** Lets machines answer those whom they have kept waiting. */
+async function letGo(...machines: readonly string[]): Promise<void> {
+  for (const name of machines) {
+    const port = name.startsWith('web') ? 80 : 8080
+    await world.at(name, ['curl', '-s', '-X', 'PUT', `http://127.0.0.1:${port}/go`])
+  }
+}
+
+/** Servers of a backend that have a request to answer. */
+async function atWork(backend: string): Promise<readonly string[]> {
+  return (await servers()).filter((each) => each.backend === backend && each.now > 0).map(({ name }) => name)
+}
+
+/** Requests at each server of a backend, and how many wait for one. */
+async function queued(backend: string): Promise<readonly number[]> {
+  const rows = (await stat()).filter(([name]) => name === backend)
+  const of = (name: string) => rows.find((row) => row[1] === name) ?? []
+  return [Number(of('api1')[4]), Number(of('api2')[4]), Number(of('BACKEND')[2])]
+}
+
 /** What the load balancer thinks of its servers, in its own words. */
-async function servers(): Promise<readonly { backend: string; name: string; up: boolean }[]> {
+async function servers(): Promise<readonly { backend: string; name: string; up: boolean; now: number }[]> {
+  return (await stat()).flatMap(([backend = '', name = '', ...rest]) =>
+    ['FRONTEND', 'BACKEND', 'svname', ''].includes(name)
+      ? []
+      : [{ backend, name, up: rest[15]?.startsWith('UP') === true, now: Number(rest[2]) }],
+  )
+}
+
+/** `show stat` (HAProxy management guide, 9.1): 0 proxy, 1 server, 2 queued, 4 at work, 17 status. */
+async function stat(): Promise<readonly (readonly string[])[]> {
   const ask = `socket(S,PF_UNIX,SOCK_STREAM,0);connect(S,sockaddr_un("/run/haproxy-stats.sock")) or die;send(S,"show stat\\n",0);print while <S>`
   const { stdout } = await world.inside('lb', ['perl', '-MSocket', '-e', ask])
-  return stdout
-    .split('\n')
-    .map((line) => line.split(','))
-    .flatMap(([backend = '', name = '', ...rest]) =>
-      ['FRONTEND', 'BACKEND', 'svname', ''].includes(name)
-        ? []
-        : [{ backend, name, up: rest[15]?.startsWith('UP') === true }],
-    )
+  return stdout.split('\n').map((line) => line.split(','))
 }
 
 function balancer(): string {
