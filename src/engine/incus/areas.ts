@@ -74,7 +74,7 @@ export const segmentConfig = {
 } as const
 
 export async function ensureNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, end = Date.now() + BRIDGE_MS; ; attempt++) {
     const there = await settledNetwork(site, network)
     if (there?.status === CREATED) return
     if (there !== undefined) await removeNetwork(site, network)
@@ -85,8 +85,9 @@ export async function ensureNetwork(site: IncusSite, network: NetworkObject): Pr
       // One that was not waited for long enough may get there by itself, or be left without its bridge for ever.
       const made = await settledNetwork(site, network)
       if (made?.status === CREATED) return
-      if (attempt === bridge_tries || (made === undefined && !otherInterfaceWent(thrown))) throw thrown
-      await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
+      if ((attempt >= BRIDGE_TRIES && Date.now() >= end) || (made === undefined && !otherInterfaceWent(thrown)))
+        throw thrown
+      await moment(attempt)
     }
   }
 }
@@ -118,14 +119,14 @@ const SETTLE_WAIT_MS = 200
 
 export async function removeNetwork(site: IncusSite, network: NetworkObject): Promise<void> {
   await oneAtATime(site, async () => {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1, end = Date.now() + BRIDGE_MS; ; attempt++) {
       if (!(await ownNetwork(site, network))) return
       try {
         await site.client.send('DELETE', `/1.0/networks/${bridgeOf(network)}`)
         return
       } catch (thrown) {
-        if (attempt === bridge_tries || !otherInterfaceWent(thrown)) throw thrown
-        await new Promise((resolve) => setTimeout(resolve, 50 * attempt))
+        if ((attempt >= BRIDGE_TRIES && Date.now() >= end) || !otherInterfaceWent(thrown)) throw thrown
+        await moment(attempt)
       }
     }
   })
@@ -133,9 +134,11 @@ export async function removeNetwork(site: IncusSite, network: NetworkObject): Pr
 
 /**
  * Incus 6.0 looks at every interface of the machine while it makes or deletes a bridge, and fails when another one goes
- * meanwhile: of a machine that stops, of whatever stack.
+ * meanwhile: of a machine that stops, of whatever stack, and as long as stacks stop. So many tries at least, and for so long.
  */
-const bridge_tries = 6
+const BRIDGE_TRIES = 6
+const BRIDGE_MS = 15_000
+const moment = (attempt: number) => new Promise((resolve) => setTimeout(resolve, Math.min(50 * attempt, 500)))
 const otherInterfaceWent = (thrown: unknown): boolean => /bridge children interfaces/.test(String(thrown))
 
 const removals = new WeakMap<IncusSite, Promise<unknown>>()
