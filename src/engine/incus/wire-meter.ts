@@ -11,8 +11,8 @@ export type Metered = {
 /**
  * Counts what leaves a site over the interface that has its replication address. Incus itself tells the bytes of a
  * transfer once a second and in words only; a refresh is over before. The counter is of the interface: what several
- * transfers send at the same time is shared equally between them, so that their sum is right, and anything else that
- * uses the interface counts too.
+ * transfers send at the same time is shared equally between them, so that their sum is right, also those of other stacks
+ * that another process moves. Anything else that uses the interface counts too.
  */
 export type WireMeter = { begin(): Promise<Metered | undefined> }
 
@@ -23,12 +23,15 @@ export function wireMeter(site: IncusSite): WireMeter {
   let reading: Promise<void> | undefined
 
   async function read(name: string): Promise<void> {
-    const { value } = await site.client.get<NetworkState>(`/1.0/networks/${name}/state`)
+    const [{ value }, sending] = await Promise.all([
+      site.client.get<NetworkState>(`/1.0/networks/${name}/state`),
+      sendingNow(site).catch(() => 0),
+    ])
     const sent = value.counters.bytes_sent
     // A counter that went back is of an interface that was made anew.
     const grown = last === undefined ? 0 : Math.max(0, sent - last)
     last = sent
-    for (const share of active) share.bytes += grown / active.size
+    for (const share of active) share.bytes += grown / Math.max(active.size, sending)
   }
 
   /** One reading at a time; who asks meanwhile waits for one that begins after that. */
@@ -68,6 +71,14 @@ export function wireMeter(site: IncusSite): WireMeter {
     },
   }
 }
+
+/** Transfers that have begun at this site and have not ended, whoever asked for them. */
+async function sendingNow(site: IncusSite): Promise<number> {
+  const { value } = await site.client.get<Operations>('/1.0/operations?recursion=1&all-projects=true')
+  return (value.running ?? []).filter((each) => /^Migrating/.test(each.description)).length
+}
+
+type Operations = { readonly running?: readonly { readonly description: string }[] }
 
 async function interfaceOf(site: IncusSite): Promise<string | undefined> {
   const url = site.options.replicationUrl
