@@ -52,6 +52,8 @@ async function ensureDhcp(node: NodeName, init: ProcessId, dhcp: Dhcp): Promise<
     option(3, dhcp.router),
     option(6, dhcp.dns),
     ...(dhcp.advertises === undefined ? [] : ['--enable-ra', `--dhcp-range=${dhcp.advertises},ra-only,64`]),
+    // Without a router for IPv4 there is none for IPv6 either.
+    ...(dhcp.advertises === undefined || dhcp.router !== undefined ? [] : [`--ra-param=${dhcp.interface},0,0`]),
   ])
   await ready(node, init, 'dnsmasq', ['grep', '-q', ':0043 ', '/proc/net/udp'])
 }

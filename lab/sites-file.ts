@@ -18,7 +18,7 @@ export async function writeSitesFile(nodes: Readonly<Record<NodeName, ProcessId>
   }
   const sites = Object.fromEntries(
     siteNames.map((site) => {
-      const { management, wan, ldap, billing, outside } = topology.sites[site]
+      const { management, wan, ldap, billing, outside, outside6 } = topology.sites[site]
       return [
         site,
         {
@@ -40,9 +40,10 @@ export async function writeSitesFile(nodes: Readonly<Record<NodeName, ProcessId>
             'route-servers': bgp.route_servers,
             hops: 2,
             password: { file: 'pki/bgp.key' },
-            firewalls: outside,
+            firewalls: [outside, outside6],
             announce: bgp.announce,
             'max-length': bgp.max_length,
+            'max-length-ipv6': bgp.max_length6,
             'looking-glasses': [1, 2].map((number) => ({ run: enter(nodes[`${site}-rs${number as 1 | 2}`]) })),
           },
         },

@@ -30,10 +30,26 @@ export const topology = {
       routes: [{ to: 'default', via: '100.64.2.1' }],
       routes6: [{ to: '::/0', via: '2001:db8:0:2::1' }],
     },
-    'east-rs1': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
-    'east-rs2': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
-    'west-rs1': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
-    'west-rs2': { kind: 'host', routes: [{ to: 'default', via: '10.255.0.254' }] },
+    'east-rs1': {
+      kind: 'host',
+      routes: [{ to: 'default', via: '10.255.0.254' }],
+      routes6: [{ to: '::/0', via: '2001:db8:ff::fe' }],
+    },
+    'east-rs2': {
+      kind: 'host',
+      routes: [{ to: 'default', via: '10.255.0.254' }],
+      routes6: [{ to: '::/0', via: '2001:db8:ff::fe' }],
+    },
+    'west-rs1': {
+      kind: 'host',
+      routes: [{ to: 'default', via: '10.255.0.254' }],
+      routes6: [{ to: '::/0', via: '2001:db8:ff::fe' }],
+    },
+    'west-rs2': {
+      kind: 'host',
+      routes: [{ to: 'default', via: '10.255.0.254' }],
+      routes6: [{ to: '::/0', via: '2001:db8:ff::fe' }],
+    },
     'east-svc': { kind: 'host', routes: [] },
     'east-ldap': { kind: 'host', routes: [] },
     'east-billing': { kind: 'host', routes: [] },
@@ -47,8 +63,8 @@ export const topology = {
   bridges: [
     { node: 'internet', name: 'core', address: '192.0.2.1/24', address6: '2001:db8::1/64' },
     // The network of the route servers is the same at both sites, and known at each site alone.
-    { node: 'east-edge', name: 'rs', address: '10.255.0.254/24' },
-    { node: 'west-edge', name: 'rs', address: '10.255.0.254/24' },
+    { node: 'east-edge', name: 'rs', address: '10.255.0.254/24', address6: '2001:db8:ff::fe/64' },
+    { node: 'west-edge', name: 'rs', address: '10.255.0.254/24', address6: '2001:db8:ff::fe/64' },
     { node: 'east', name: 'outside' },
     { node: 'east', name: 'services' },
     { node: 'west', name: 'outside' },
@@ -122,37 +138,37 @@ export const topology = {
     {
       ends: [
         { node: 'east-edge', name: 'rs1', bridge: 'rs' },
-        { node: 'east-rs1', name: 'eth0', address: '10.255.0.1/24' },
+        { node: 'east-rs1', name: 'eth0', address: '10.255.0.1/24', address6: '2001:db8:ff::1/64' },
       ],
     },
     {
       ends: [
         { node: 'east-edge', name: 'rs2', bridge: 'rs' },
-        { node: 'east-rs2', name: 'eth0', address: '10.255.0.2/24' },
+        { node: 'east-rs2', name: 'eth0', address: '10.255.0.2/24', address6: '2001:db8:ff::2/64' },
       ],
     },
     {
       ends: [
         { node: 'west-edge', name: 'rs1', bridge: 'rs' },
-        { node: 'west-rs1', name: 'eth0', address: '10.255.0.1/24' },
+        { node: 'west-rs1', name: 'eth0', address: '10.255.0.1/24', address6: '2001:db8:ff::1/64' },
       ],
     },
     {
       ends: [
         { node: 'west-edge', name: 'rs2', bridge: 'rs' },
-        { node: 'west-rs2', name: 'eth0', address: '10.255.0.2/24' },
+        { node: 'west-rs2', name: 'eth0', address: '10.255.0.2/24', address6: '2001:db8:ff::2/64' },
       ],
     },
     {
       ends: [
         { node: 'east', name: 'svc', bridge: 'services' },
-        { node: 'east-svc', name: 'eth0', address: '10.101.0.1/24' },
+        { node: 'east-svc', name: 'eth0', address: '10.101.0.1/24', address6: '2001:db8:101::1/64' },
       ],
     },
     {
       ends: [
         { node: 'east', name: 'ldap', bridge: 'services' },
-        { node: 'east-ldap', name: 'eth0', address: '10.101.0.10/24' },
+        { node: 'east-ldap', name: 'eth0', address: '10.101.0.10/24', address6: '2001:db8:101::10/64' },
       ],
     },
     {
@@ -164,13 +180,13 @@ export const topology = {
     {
       ends: [
         { node: 'west', name: 'svc', bridge: 'services' },
-        { node: 'west-svc', name: 'eth0', address: '10.102.0.1/24' },
+        { node: 'west-svc', name: 'eth0', address: '10.102.0.1/24', address6: '2001:db8:102::1/64' },
       ],
     },
     {
       ends: [
         { node: 'west', name: 'ldap', bridge: 'services' },
-        { node: 'west-ldap', name: 'eth0', address: '10.102.0.30/24' },
+        { node: 'west-ldap', name: 'eth0', address: '10.102.0.30/24', address6: '2001:db8:102::30/64' },
       ],
     },
     {
@@ -209,8 +225,22 @@ export const topology = {
       advertises: '2001:db8:f::',
       dns: '192.0.2.53',
     },
-    { node: 'east-svc', interface: 'eth0', from: '10.101.0.100', to: '10.101.0.199', mask: '255.255.255.0' },
-    { node: 'west-svc', interface: 'eth0', from: '10.102.0.100', to: '10.102.0.199', mask: '255.255.255.0' },
+    {
+      node: 'east-svc',
+      interface: 'eth0',
+      from: '10.101.0.100',
+      to: '10.101.0.199',
+      mask: '255.255.255.0',
+      advertises: '2001:db8:101::',
+    },
+    {
+      node: 'west-svc',
+      interface: 'eth0',
+      from: '10.102.0.100',
+      to: '10.102.0.199',
+      mask: '255.255.255.0',
+      advertises: '2001:db8:102::',
+    },
   ],
 
   sites: {
@@ -218,17 +248,21 @@ export const topology = {
       management: '172.16.1.2',
       wan: '172.16.0.1',
       ldap: '10.101.0.10',
+      ldap6: '2001:db8:101::10',
       billing: '10.101.0.20',
       services: '10.101.0.0/24',
       outside: '198.51.100.0/25',
+      outside6: '2001:db8:e::/64',
     },
     west: {
       management: '172.16.2.2',
       wan: '172.16.0.2',
       ldap: '10.102.0.30',
+      ldap6: '2001:db8:102::30',
       billing: '10.102.0.40',
       services: '10.102.0.0/24',
       outside: '198.51.100.128/25',
+      outside6: '2001:db8:f::/64',
     },
   },
 
@@ -237,9 +271,10 @@ export const topology = {
     as: 64500,
     stacks_as: 65010,
     provider_as: 64496,
-    route_servers: ['10.255.0.1', '10.255.0.2'],
-    announce: ['203.0.113.0/24'],
+    route_servers: ['10.255.0.1', '10.255.0.2', '2001:db8:ff::1', '2001:db8:ff::2'],
+    announce: ['203.0.113.0/24', '2001:db8:100::/40'],
     max_length: 32,
+    max_length6: 48,
   },
   management: { from: '192.0.2.100', networks: ['172.16.1.0/30', '172.16.2.0/30'] },
   people: [
@@ -302,10 +337,12 @@ type Topology = {
         readonly management: string
         readonly wan: string
         readonly ldap: string
+        readonly ldap6: string
         readonly billing: string
         readonly services: string
         /** Where the outside legs get their addresses. */
         readonly outside: string
+        readonly outside6: string
       }
     >
   >
@@ -324,6 +361,7 @@ type Topology = {
     readonly route_servers: readonly string[]
     readonly announce: readonly string[]
     readonly max_length: number
+    readonly max_length6: number
   }
   readonly management: { readonly from: string; readonly networks: readonly string[] }
   readonly people: readonly { readonly uid: string; readonly name: string; readonly password: string }[]

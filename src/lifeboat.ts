@@ -13,7 +13,7 @@ import { lookInside } from './execute/look.ts'
 import { reach } from './execute/reach.ts'
 import type { Outside, World } from './execute/world.ts'
 import type { Clock } from './lib/clock.ts'
-import { overlaps, prefix } from './lib/ip.ts'
+import { commonOf } from './lib/networks.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
 import { type Compared, compare } from './operations/differences.ts'
@@ -21,7 +21,7 @@ import { type DrillRequest, planDrill } from './operations/drill.ts'
 import { planFailback } from './operations/failback.ts'
 import { type FailoverRequest, planFailover } from './operations/failover.ts'
 import { planGuard } from './operations/guard.ts'
-import { proxyOf } from './operations/ipv6.ts'
+import { mayHaveAaaa } from './operations/ipv6.ts'
 import { type MoveRequest, planMove } from './operations/move.ts'
 import { keepArea, keptName, replicaArea, rescueArea } from './operations/naming.ts'
 import { planReplicate } from './operations/replicate.ts'
@@ -36,6 +36,7 @@ import {
   unseen,
   type Watched,
 } from './operations/situation.ts'
+import { otherAs } from './operations/survey.ts'
 import { isUp, watchOf } from './operations/watch.ts'
 import type { Finding, Plan, Planned, SecretsFrom, Step } from './plan/plan.ts'
 import { compareLoss, parseAcknowledged } from './report/loss.ts'
@@ -103,7 +104,8 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
       if (wrong.some(({ level }) => level === 'error')) return { refused: wrong }
       const situation = await look(lifeboat, stack, definition, now)
       const inside = await lookInside((site) => engineOf(lifeboat, site), situation)
-      const seen = await withOthersPrefixes(lifeboat, await withDns(lifeboat, inside, dns_within_s))
+      const asked = await withRouteServers(lifeboat, await withDns(lifeboat, inside, dns_within_s))
+      const seen = await withOthersPrefixes(lifeboat, asked)
       const planned = planDeploy(seen, request)
       return 'refused' in planned
         ? planned
@@ -591,6 +593,22 @@ function situationOf(
   }
 }
 
+/** A session with a speaker of another AS never comes up: that can be seen before, where the site file says where to look. */
+async function withRouteServers(lifeboat: Lifeboat, situation: Situation): Promise<Situation> {
+  if (ownAddresses(situation.stack).length === 0) return situation
+  const sites = await Promise.all(
+    situation.sites.map(async (view) => {
+      const { name, bgp } = view.site
+      if (bgp === undefined) return view
+      const seen = await lifeboat.outside.routeServers(name, AbortSignal.timeout(route_server_ms))
+      return { ...view, routing: [...(view.routing ?? []), ...otherAs(name, bgp, seen)] }
+    }),
+  )
+  return { ...situation, sites }
+}
+
+const route_server_ms = 10_000
+
 /** A prefix leads to one stack. What others have is in the claims of the sites that answer; a first deploy needs all of them. */
 async function withOthersPrefixes(lifeboat: Lifeboat, situation: Situation): Promise<Situation> {
   const own = ownAddresses(situation.stack)
@@ -607,7 +625,7 @@ async function withOthersPrefixes(lifeboat: Lifeboat, situation: Situation): Pro
       })
       return others.flatMap((other) =>
         ownAddresses(other)
-          .filter((theirs) => own.some((each) => overlaps(prefix(each.prefix), prefix(theirs.prefix))))
+          .filter((theirs) => own.some((each) => commonOf(each.prefix, theirs.prefix) !== undefined))
           .map((theirs) => `${theirs.prefix} is announced by stack ${other.name}`),
       )
     }),
@@ -673,7 +691,7 @@ async function ask(
 /** Where there is time before anything is changed: DNS, what the sites could still give, and what is recorded here. */
 async function lookCloser(lifeboat: Lifeboat, situation: Situation): Promise<Situation> {
   const [asked, watched, capacities] = await Promise.all([
-    withDns(lifeboat, situation, dns_within_s),
+    withDns(lifeboat, situation, dns_within_s).then((now) => withRouteServers(lifeboat, now)),
     Promise.all(situation.sites.map((view) => watchedAt(lifeboat, situation, view))),
     Promise.all(situation.sites.map((view) => capacityOf(lifeboat, situation, view))),
   ])
@@ -733,9 +751,7 @@ async function withDns(lifeboat: Lifeboat, situation: Situation, within_s: numbe
       const dns = await Promise.all(
         situation.stack.ingress
           .filter((entry) => entry.dns)
-          .map((entry) =>
-            lifeboat.outside.mayUpdate(view.site.name, entry.name, within_s, proxyOf(view, entry) !== undefined),
-          ),
+          .map((entry) => lifeboat.outside.mayUpdate(view.site.name, entry.name, within_s, mayHaveAaaa(view, entry))),
       )
       return { ...view, dns }
     }),

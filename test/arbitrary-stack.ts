@@ -1,5 +1,15 @@
 import fc from 'fast-check'
-import type { End, Firewall, LoadBalancer, MachineGroup, Nat, Rule, Segment, Stack } from '../src/stack/stack.ts'
+import type {
+  End,
+  Firewall,
+  Ingress,
+  LoadBalancer,
+  MachineGroup,
+  Nat,
+  Rule,
+  Segment,
+  Stack,
+} from '../src/stack/stack.ts'
 
 /** Valid stacks of every shape that the compiler has to deal with; small, so that a counterexample can be read. */
 export const arbitraryStack: fc.Arbitrary<Stack> = fc
@@ -22,6 +32,7 @@ export const arbitraryStack: fc.Arbitrary<Stack> = fc
         ),
         away: fc.oneof(fc.constant([]), fc.subarray([...segments])),
         rules: fc.array(arbitraryRule(segments, groups), { minLength: 1, maxLength: 8, size: 'max' }),
+        routed: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
       })
       .map(assemble)
   })
@@ -56,6 +67,8 @@ type Draft = {
   readonly nats: readonly { inside: string[]; reaches: string[] }[]
   readonly away: readonly string[]
   readonly rules: readonly DraftRule[]
+  /** Services with an IPv6 address of the stack's own, where they listen in a segment with IPv6. */
+  readonly routed: readonly boolean[]
 }
 type DraftRule = {
   readonly protocol: Rule['protocol']
@@ -133,7 +146,7 @@ function assemble(draft: Draft): Stack {
     firewalls,
     load_balancers,
     nats: natsOf(draft),
-    ingress: [],
+    ingress: ingressOf(draft, firewalls),
     services: CENTRAL.map((name) => {
       const [protocol, port] = PORTS[name as keyof typeof PORTS]
       return { name, protocol, port, drill: 'deny' as const }
@@ -143,6 +156,18 @@ function assemble(draft: Draft): Stack {
     checks: [],
     addresses: [],
   }
+}
+
+/** The firewall that lets clients in has a leg where the service listens: of several only one could (`check` says so). */
+function ingressOf({ services, segments, routed }: Draft, firewalls: readonly Firewall[]): Ingress[] {
+  return services.flatMap(({ listen }, index): Ingress[] => {
+    const has6 = segments.find(({ name }) => name === listen)?.prefix6 !== undefined
+    const own = [{ prefix: '2001:db8:100::/48', address: `2001:db8:100::${index + 1}` }]
+    const near = firewalls.length === 1 && firewalls[0]?.inside.includes(listen) === true
+    return has6 && near && routed[index] === true
+      ? [{ name: `s${index}`, to: `s${index}`, dns: false, ttl_s: 30, own }]
+      : []
+  })
 }
 
 /** Services alternate between two load balancers. */

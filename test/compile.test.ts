@@ -120,7 +120,7 @@ function addressesOf(compiled: Compiled): { name: string; segment: string; addre
   return compiled.instances.flatMap(({ name, legs }) =>
     legs.flatMap((leg) =>
       leg.to === 'segment'
-        ? [leg.address, ...leg.also].map((value, index) => ({
+        ? [leg.address, ...leg.also.filter((each) => !each.includes(':'))].map((value, index) => ({
             name: `${name} ${leg.segment} ${index}`,
             segment: leg.segment,
             address: value,

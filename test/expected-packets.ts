@@ -52,8 +52,20 @@ function judgeFirewall(stack: Stack, compiled: Compiled, firewall: Firewall, pac
   const speaks6 = stack.segments.some(({ name, prefix6 }) => firewall.inside.includes(name) && prefix6 !== undefined)
   if (v6 && !speaks6) return DROPPED
   const own = stack.segments.find(({ prefix, prefix6 }) => inSegment(packet.src, prefix, prefix6))
+  const routed = stack.ingress.filter((entry) => entry.own.some(({ address }) => address === packet.dst))
+  if (packet.iif === 'outside' && routed.length > 0)
+    return own !== undefined || isRouted(stack, packet.src)
+      ? DROPPED
+      : judgeRouted(
+          stack,
+          compiled,
+          firewall,
+          packet,
+          routed.map(({ to }) => to),
+        )
   if (packet.iif === 'outside') {
-    if (own !== undefined || packet.dst !== (v6 ? OUTSIDE_ADDRESS6 : OUTSIDE_ADDRESS)) return DROPPED
+    if (own !== undefined || isRouted(stack, packet.src)) return DROPPED
+    if (packet.dst !== (v6 ? OUTSIDE_ADDRESS6 : OUTSIDE_ADDRESS)) return DROPPED
     // Over IPv6 nothing is translated: the proxy takes TCP, and all else ends here.
     const target = v6 && packet.protocol !== 'tcp' ? undefined : led(stack, compiled, firewall, packet)
     if (target !== undefined) {
@@ -74,6 +86,42 @@ function judgeFirewall(stack: Stack, compiled: Compiled, firewall: Firewall, pac
   return firstRule(stack, compiled, firewall, packet)?.verdict === 'allow'
     ? { verdict: 'forwarded', dst: packet.dst, dport: packet.dport, oif, hidden: to === undefined }
     : DROPPED
+}
+
+/** What is for an IPv6 address of the stack's own is meant for the service there, as if it were sent to where that listens. */
+function judgeRouted(
+  stack: Stack,
+  compiled: Compiled,
+  firewall: Firewall,
+  packet: Packet,
+  names: readonly string[],
+): Want {
+  for (const rule of firewall.rules) {
+    if (
+      !carries(rule, packet) ||
+      !rule.from.some((end) => isEnd(stack, compiled, firewall, end, packet.src, undefined))
+    )
+      continue
+    for (const name of names) {
+      const found = serviceNamed(stack, name)
+      const segment = found?.service.listen.segment ?? ''
+      if (found === undefined || !firewall.inside.includes(segment)) continue
+      const inner = { ...packet, dst: legAddress(compiled, found.balancer.name, segment, true) }
+      const reached = rule.to.some((end) =>
+        rule.verdict === 'deny'
+          ? isEnd(stack, compiled, firewall, end, inner.dst, inner)
+          : end.kind === 'balanced' && end.service === name && isFor(found.service, packet),
+      )
+      if (!reached) continue
+      if (rule.verdict === 'deny') return DROPPED
+      return { verdict: 'forwarded', dst: packet.dst, dport: packet.dport, oif: segment, hidden: false }
+    }
+  }
+  return DROPPED
+}
+
+function isRouted(stack: Stack, address: string): boolean {
+  return stack.ingress.some(({ own }) => own.some((each) => each.address === address))
 }
 
 /** Where the outside address leads: what is denied leads nowhere by itself. */
@@ -168,6 +216,9 @@ function singleTarget(stack: Stack, compiled: Compiled, firewall: Firewall, end:
   if (end.kind !== 'balanced') return undefined
   const found = serviceNamed(stack, end.service)
   if (found === undefined || !isFor(found.service, packet)) return undefined
+  // It is found at its own address, and not at the firewall's.
+  const elsewhere = is6(packet.src) && stack.ingress.some(({ to, own }) => to === end.service && own.length > 0)
+  if (packet.iif === 'outside' && elsewhere) return undefined
   const { segment } = found.service.listen
   if (!firewall.inside.includes(segment)) return undefined
   const dst = legAddress(compiled, found.balancer.name, segment, is6(packet.src))
@@ -178,10 +229,13 @@ function judgeBalancer(stack: Stack, compiled: Compiled, balancer: LoadBalancer,
   const segment = stack.segments.find(({ name }) => name === packet.iif)
   const routed = stack.firewalls.some(({ inside }) => inside.includes(packet.iif))
   if (segment === undefined || (!routed && !inSegment(packet.src, segment.prefix, segment.prefix6))) return DROPPED
-  if (packet.dst !== legAddress(compiled, balancer.name, segment.name, is6(packet.src))) return DROPPED
-  const listens = balancer.services.some(
-    ({ listen }) => listen.segment === segment.name && packet.protocol === 'tcp' && listen.port === packet.dport,
+  const here = balancer.services.filter(({ listen }) => listen.segment === segment.name)
+  const at = here.filter(({ name }) =>
+    stack.ingress.some(({ to, own }) => to === name && own.some(({ address }) => address === packet.dst)),
   )
+  const is_leg = packet.dst === legAddress(compiled, balancer.name, segment.name, is6(packet.src))
+  if (!is_leg && at.length === 0) return DROPPED
+  const listens = (is_leg ? here : at).some(({ listen }) => packet.protocol === 'tcp' && listen.port === packet.dport)
   return listens || packet.protocol === 'icmp' ? { verdict: 'received', dst: packet.dst } : DROPPED
 }
 
@@ -220,7 +274,19 @@ export function hostOf(compiled: Compiled, box: CompiledAppliance): Host {
   const outer = box.legs.find((leg) => leg.to !== 'segment')?.interface ?? 'nowhere'
   const legs = box.legs.map((leg) => leg.interface)
   const near = compiled.segments.filter(({ name }) => legs.includes(name))
-  return { local, route: (dst) => near.find(({ prefix, ipv6 }) => inSegment(dst, prefix, ipv6?.prefix))?.name ?? outer }
+  const routed = compiled.instances.flatMap(({ legs: all }) =>
+    all.flatMap((leg) =>
+      leg.to === 'segment' && legs.includes(leg.interface)
+        ? leg.also.filter(is6).map((address) => [address, leg.segment] as const)
+        : [],
+    ),
+  )
+  const inward = box.role === 'firewall' ? new Map(routed) : new Map<string, string>()
+  return {
+    local,
+    route: (dst) =>
+      inward.get(dst) ?? near.find(({ prefix, ipv6 }) => inSegment(dst, prefix, ipv6?.prefix))?.name ?? outer,
+  }
 }
 
 /** Packets that have a chance: addresses, ports and legs that mean something, and their neighbours. */
@@ -237,6 +303,7 @@ export function arbitraryPackets(
       leg.to === 'segment' ? [leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])] : [],
     ),
   )
+  const own = stack.ingress.flatMap((entry) => entry.own.map(({ address }) => address))
   const fixed = box.legs.flatMap((leg) => (leg.to === 'segment' ? leg.also : []))
   const often = [...fixed, ...fixed, ...fixed, ...fixed, ...fixed]
   const addresses = [...inside, ...often, '203.0.113.9', '203.0.113.200', '10.1.32.14', '10.9.9.9', ...FAR6]
@@ -254,7 +321,7 @@ export function arbitraryPackets(
     return {
       iif,
       src,
-      dst: pick(iif === 'outside' ? [outer, outer, pick(family)] : family),
+      dst: pick(iif === 'outside' ? [outer, outer, ...own.filter(() => is6(src)), pick(family)] : family),
       protocol: pick([service.protocol, service.protocol, service.protocol, 'tcp', 'udp', 'icmp'] as const),
       sport: 40000,
       dport: service.port,

@@ -64,10 +64,10 @@ function flowLines({ flows, flows6 }: Compiled): string[] {
 function linesOf(flows: Compiled['flows'], over: string): string[] {
   const range = (ports: Compiled['flows'][number]['ports']) =>
     ports === undefined ? '' : `/${ports.first}${ports.last === ports.first ? '' : `-${ports.last}`}`
-  return flows.map(({ from, to, protocol, ports, icmp, at, by, why, except = [] }) => {
+  return flows.map(({ from, to, protocol, ports, icmp, at, address, by, why, except = [] }) => {
     const denied = except.map(
       (each) => ` EXCEPT ${each.from.join(', ')} -> ${each.to.join(', ')} ${protocol}${range(each.ports)}: ${each.why}`,
     )
-    return `${from} -> ${to} ${protocol}${icmp === undefined ? '' : `/${icmp}`}${range(ports)}${at === undefined ? '' : ` at ${at}`}${over} by ${by}: ${why}${denied.join('')}`
+    return `${from} -> ${to} ${protocol}${icmp === undefined ? '' : `/${icmp}`}${range(ports)}${at === undefined ? '' : ` at ${at}`}${address === undefined ? '' : ` at ${address}`}${over} by ${by}: ${why}${denied.join('')}`
   })
 }

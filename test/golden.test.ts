@@ -23,17 +23,24 @@ const WITH_BGP: SiteFacts = {
   bgp: {
     as: 64_500,
     local_as: 65_010,
-    route_servers: ['10.255.0.1', '10.255.0.2'],
+    route_servers: ['10.255.0.1', '10.255.0.2', '2001:db8:ff::1', '2001:db8:ff::2'],
     hops: 2,
-    firewalls: '198.51.100.0/25',
-    announce: ['203.0.113.0/24'],
+    firewalls: ['198.51.100.0/25', '2001:db8:e::/64'],
+    announce: ['203.0.113.0/24', '2001:db8:100::/40'],
     max_length: 28,
+    max_length6: 48,
     max_prefixes: 8,
     hold_s: 6,
     password: '3fa2',
   },
 }
-const KNOWN: Readonly<Record<string, SiteFacts>> = { shop: FACTS, 'own-prefix': WITH_BGP }
+const KNOWN: Readonly<Record<string, SiteFacts>> = {
+  shop: FACTS,
+  'own-prefix': WITH_BGP,
+  'own-prefix-both': WITH_BGP,
+  'own-prefix6': WITH_BGP,
+  services6: { site: 'east', services: { ldap: '2001:db8:101::10', billing: '10.101.0.20' } },
+}
 
 const scratch = mkdtempSync(join(tmpdir(), 'lifeboat-golden-'))
 beforeAll(() => makeCertificate(scratch))
@@ -63,9 +70,17 @@ describe.each(cases)('%s', (name) => {
   test('haproxy takes every configuration', () => {
     const secrets = stack.secrets.map((secret) => secret.name)
     const configurations = files.filter(({ path }) => path === '/etc/haproxy/haproxy.cfg')
-    // A firewall has one where a rule lets clients in over IPv6.
-    const proxies = compiled.flows6.filter(({ from, protocol, by }) => protocol === 'tcp' && isOutside(stack, from, by))
-    expect(configurations.length).toBe(stack.load_balancers.length + new Set(proxies.map(({ by }) => by)).size)
+    // A firewall has one where a rule lets clients in over IPv6, and no prefix is routed to it; a NAT box for services.
+    const proxies = compiled.flows6.filter(
+      ({ from, protocol, by, address }) => protocol === 'tcp' && address === undefined && isOutside(stack, from, by),
+    )
+    const at6 = Object.entries(KNOWN[name]?.services ?? {}).flatMap(([each, where]) =>
+      where.includes(':') ? each : [],
+    )
+    const boxes = stack.nats.filter(({ reaches }) => reaches.some((each) => at6.includes(each)))
+    expect(configurations.length).toBe(
+      stack.load_balancers.length + new Set(proxies.map(({ by }) => by)).size + boxes.length,
+    )
     for (const { text } of configurations) expect(checkHaproxy(text, secrets, scratch)).toBe('')
   })
 })

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { parseStatus } from '../src/execute/announce.ts'
 import { type Lifeboat, plan, run } from '../src/lifeboat.ts'
-import { nextHopsIn } from '../src/outside/looking-glass.ts'
+import { nextHopsIn, whoIn } from '../src/outside/looking-glass.ts'
+import { goodBubble } from './every-step/drill-guests.ts'
 import { announcedFile, rig } from './every-step/rig.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'lifeboat-prefix-'))
@@ -40,6 +41,31 @@ test('a prefix that the site does not take is told before anything is changed', 
   expect(await refusal({ ...controller, sites }, announcedFile)).toBe(
     'east has no route servers to announce 203.0.113.0/24 to',
   )
+})
+
+test('route servers of another AS, or that expect one of the firewalls, are told before anything is changed', async () => {
+  const controller = rig().controller()
+  const seen = (as: number, firewalls_as: number | undefined) => ({
+    ...controller,
+    outside: {
+      ...controller.outside,
+      routeServers: async (site: string) => (site === 'east' ? [{ place: '10.255.0.1', as, firewalls_as }] : []),
+    },
+  })
+  expect(await refusal(seen(64_999, undefined), announcedFile)).toBe(
+    '10.255.0.1 of east is AS 64999, and the site file says AS 64500: no session would come up',
+  )
+  expect(await refusal(seen(64_500, 65_011), announcedFile)).toBe(
+    '10.255.0.1 of east expects firewalls of AS 65011, and the site file says AS 65010: no session would come up',
+  )
+  expect(await refusal(seen(64_500, 65_010), announcedFile)).toBe('planned')
+  // As FRR 8.4.4 says it.
+  const groups = { lifeboat: { remoteAs: 65_010, type: 'external' }, other: { remoteAs: 1 } }
+  expect(whoIn(JSON.stringify({ ipv4Unicast: { as: 64_500 } }), JSON.stringify(groups))).toEqual({
+    as: 64_500,
+    firewalls_as: 65_010,
+  })
+  expect(whoIn('{}', '{}')).toEqual({ as: undefined, firewalls_as: undefined })
 })
 
 test('a password that cannot be read is told; the file that the firewall gets names it and does not hold it', async () => {
@@ -99,6 +125,42 @@ test('after a failover the record is left as it is, and the prefix is a touch po
   expect(on.dns.get('shop.example.com')).toBe('203.0.113.1')
 })
 
+test('a drill sees that the firewall would announce, and asks the checks at the own address', async () => {
+  const on = rig()
+  for (const request of [deploy(announcedFile), { verb: 'replicate', stack: 'shop' } as const]) {
+    const planned = await plan(on.controller(), request, on.world.clock.now())
+    if ('refused' in planned) throw new Error('refused')
+    await run(on.controller(), planned.plan, () => {})
+  }
+  on.world.site('west').onExec(goodBubble)
+  const request = { verb: 'drill', stack: 'shop', point: undefined, keep: false, remove: false } as const
+  const drill = await plan(on.controller(), request, on.world.clock.now())
+  if ('refused' in drill) throw new Error('refused')
+  const names = drill.plan.steps.flatMap(({ id, action }) =>
+    id === 'configure border' && action.do === 'configure' ? action.files : [],
+  )
+  expect(names.find(({ path }) => path === '/etc/dnsmasq.conf')?.text).toContain(
+    'host-record=shop.example.com,203.0.113.1\n',
+  )
+  const ran = await run(on.controller(), drill.plan, () => {})
+  expect(ran.report.drill?.verdict).toBe('passed')
+  expect(ran.report.steps.find(({ id }) => id === 'fw offers 203.0.113.0/24')?.state).toBe('done')
+
+  // A firewall that has nothing to announce is a drill that failed.
+  on.world
+    .site('west')
+    .onExec((context) =>
+      context.argv.join(' ').endsWith('lifeboat-announce status')
+        ? { exit: 0, stdout: '203.0.113.0/24 withdrawn 9.00 http://10.10.1.1:65179/public: answered 503\n', stderr: '' }
+        : goodBubble(context),
+    )
+  const again = await plan(on.controller(), request, on.world.clock.now())
+  if ('refused' in again) throw new Error('refused')
+  const failed = await run(on.controller(), again.plan, () => {})
+  expect(failed.report.drill?.verdict).toBe('failed')
+  expect(failed.report.failures[0]?.what).toContain('nothing is served behind it')
+})
+
 test('what the firewall says of itself is read; what is not there yet is nothing', () => {
   const summary = {
     ipv4Unicast: { peers: { '10.255.0.1': { state: 'Established' }, '10.255.0.2': { state: 'Active' } } },
@@ -112,6 +174,9 @@ test('what the firewall says of itself is read; what is not there yet is nothing
     why: 'http://10.10.1.1:65179/public: answered 503',
   })
   expect(status.established).toEqual(['10.255.0.1'])
+  // Its own clock counts where it can be right.
+  const spoke = (at: string) => parseStatus(`now ${at}\n`, '', 1_000_000, 1_002_000).at_ms
+  expect([spoke('1000.500'), spoke('4600.500')]).toEqual([1_000_500, 1_002_000])
   expect(parseStatus('failed to connect to any daemons.\n')).toMatchObject({ peers: [], established: [] })
 })
 

@@ -17,10 +17,12 @@ export function tourOutside(world: FakeWorld): Outside {
   return {
     setAddress: async (_site, name, _ttl, address) => void names.set(name, address),
     removeAddress: async (_site, name) => void names.delete(name),
+    dropAddress: async (_site, name, address) => void (names.get(name) === address && names.delete(name)),
     mayUpdate: async (_site, name) => ({ name, says: 'good', what: '' }),
     resolves: async (_place, name, address, within_s, signal) => {
       await until(within_s, signal, () => names.get(name) === address, `${name} does not resolve to ${address}`)
     },
+    routeServers: async () => [],
     routes: async () => [],
     goodAnswer: async (_place, check, within_s, signal) => {
       const address = () => names.get(new URL(check.url).hostname)

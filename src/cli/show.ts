@@ -104,7 +104,7 @@ function showText(shown: Shown): string {
         name,
         to,
         dns ? `dns, ${ttl_s} s` : '',
-        own === undefined ? '' : `bgp ${own.prefix}, ${own.address}`,
+        own.map(({ prefix, address }) => `bgp ${prefix}, ${address}`).join('; '),
       ]),
     ),
     rawTable(shown.raw),

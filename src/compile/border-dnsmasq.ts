@@ -1,5 +1,5 @@
 import { formatAddress, netmaskOf } from '../lib/ip.ts'
-import { formatAddress6 } from '../lib/ip6.ts'
+import { formatAddress6, looksLike6 } from '../lib/ip6.ts'
 import type { Border, Lease, Side } from './border.ts'
 
 /**
@@ -23,20 +23,20 @@ export function borderNames(border: Omit<Border, 'files'>): string {
     'dhcp-ignore=tag:!known',
     'leasefile-ro',
     'no-ping',
-    ...(outside.ipv6 === undefined ? [] : ['enable-ra']),
+    ...(outside.ipv6 === undefined && services?.ipv6 === undefined ? [] : ['enable-ra']),
   ]
-  const names = border.names.flatMap(({ name, appliance, ipv6 }) => {
+  const names = border.names.flatMap(({ name, appliance, own, ipv6 }) => {
     const address = outside.leases.find((lease) => lease.instance === appliance)?.address
     const address6 = outside.ipv6?.leases.find((lease) => lease.instance === appliance)?.address
-    const both = ipv6 === true && address6 !== undefined ? `${address},${address6}` : address
-    return address === undefined ? [] : [`host-record=${name},${both}`]
+    const leased = ipv6 === true && address6 !== undefined ? [address, address6] : [address]
+    return address === undefined ? [] : [`host-record=${[name, ...(own.length > 0 ? own : leased)].join(',')}`]
   })
   const parts = [
     general,
     ...(names.length === 0 ? [] : [names]),
     [
       ...dhcp('outside', outside, outside.leases, outside.address),
-      ...(outside.ipv6 === undefined ? [] : [`dhcp-range=${formatAddress6(outside.ipv6.prefix.network)},ra-only,64`]),
+      ...(outside.ipv6?.prefixes ?? []).map(({ network }) => `dhcp-range=${formatAddress6(network)},ra-only,64`),
     ],
     ...(services === undefined ? [] : [dhcp('services', services, [...services.leases, ...services.stubs], undefined)]),
   ]
@@ -44,11 +44,20 @@ export function borderNames(border: Omit<Border, 'files'>): string {
 }
 
 function dhcp(tag: string, side: Side, leases: readonly Lease[], router: string | undefined): string[] {
+  const both = ({ mac, address, instance }: Lease) => {
+    const address6 = side.ipv6?.leases.find((each) => each.instance === instance)?.address
+    const wanted = looksLike6(address) ? `[${address}]` : address
+    return `dhcp-host=${mac},${wanted}${tag === 'services' && address6 !== undefined ? `,[${address6}]` : ''},${instance},infinite`
+  }
+  const links = tag === 'services' ? (side.ipv6?.prefixes ?? []) : []
   return [
     `# ${tag}`,
     `dhcp-range=set:${tag},${formatAddress(side.prefix.network)},static,${netmaskOf(side.prefix)},infinite`,
     router === undefined ? `dhcp-option=tag:${tag},option:router` : `dhcp-option=tag:${tag},option:router,${router}`,
     `dhcp-option=tag:${tag},option:dns-server`,
-    ...leases.map(({ mac, address, instance }) => `dhcp-host=${mac},${address},${instance},infinite`),
+    // As in a segment: addresses by DHCPv6 alone, and no way out by here.
+    ...links.map(({ network }) => `dhcp-range=set:${tag},${formatAddress6(network)},static,64,infinite`),
+    ...(links.length === 0 ? [] : [`ra-param=${tag},0,0`]),
+    ...leases.map(both),
   ]
 }

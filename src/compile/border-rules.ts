@@ -1,4 +1,6 @@
 import { formatPrefix } from '../lib/ip.ts'
+import { formatPrefix6, looksLike6 } from '../lib/ip6.ts'
+import { leaseRules6 } from './appliance-rules6.ts'
 import type { Border, Door } from './border.ts'
 import { nftablesFile, rule } from './nftables.ts'
 
@@ -24,7 +26,7 @@ export function borderRules(border: Omit<Border, 'files'>): string {
           ...(services === undefined
             ? []
             : allowed.flatMap((door) => [
-                `iifname "services" oifname "site" ip saddr ${formatPrefix(services.prefix)} ${to(door)} counter name left_${counterLabel(door)} accept`,
+                `iifname "services" oifname "site" ${fromBubble(services, door)} ${to(door)} counter name left_${counterLabel(door)} accept`,
                 `iifname "site" oifname "services" ct state established ${from(door)} counter name came_${counterLabel(door)} accept`,
               ])),
           ...(site_leg
@@ -58,26 +60,20 @@ export function borderRules(border: Omit<Border, 'files'>): string {
         rules: [
           'iifname "lo" accept',
           ...(site_leg
-            ? ['iifname "site" udp sport 67 udp dport 68 accept', 'iifname "site" counter name stopped_from_site drop']
+            ? [
+                'iifname "site" udp sport 67 udp dport 68 accept',
+                ...(services?.ipv6 === undefined ? [] : leaseRules6('site').in),
+                'iifname "site" counter name stopped_from_site drop',
+              ]
             : []),
           rule(['ct state established,related'], 'accept'),
           rule([`iifname ${bubble}`, 'udp dport 67'], 'accept', 'addresses for the outer legs'),
-          ...(border.outside.ipv6 === undefined
+          ...(border.outside.ipv6 === undefined ? [] : leg6('outside')),
+          ...(services?.ipv6 === undefined
             ? []
             : [
-                rule(
-                  [
-                    'iifname "outside" ip6 hoplimit 255',
-                    'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }',
-                  ],
-                  'accept',
-                  'IPv6 addresses for the outer legs',
-                ),
-                rule(
-                  ['iifname "outside" icmpv6 type { mld-listener-report, mld2-listener-report }'],
-                  'drop',
-                  'nobody is told who listens',
-                ),
+                ...leg6('services'),
+                rule(['iifname "services" udp dport 547'], 'accept', 'IPv6 addresses for the outer legs'),
               ]),
           ...denied.flatMap((door) => refusals(`iifname "services" ${to(door)}`, `denied_${counterLabel(door)}`)),
           ...refusals('iifname "outside"', 'refused_outside'),
@@ -89,7 +85,11 @@ export function borderRules(border: Omit<Border, 'files'>): string {
         hook: 'filter hook output priority filter',
         policy: 'accept',
         rules: site_leg
-          ? ['oifname "site" udp sport 68 udp dport 67 counter accept', 'oifname "site" counter name stopped_own drop']
+          ? [
+              'oifname "site" udp sport 68 udp dport 67 counter accept',
+              ...(services?.ipv6 === undefined ? [] : leaseRules6('site').out),
+              'oifname "site" counter name stopped_own drop',
+            ]
           : [],
       },
     ],
@@ -110,6 +110,31 @@ export function countersOf({ services, site_leg }: Omit<Border, 'files'>): reado
   ]
 }
 
+/** What a leg on which the border gives IPv6 addresses has to hear. */
+function leg6(leg: string): string[] {
+  return [
+    rule(
+      [
+        `iifname "${leg}" ip6 hoplimit 255`,
+        'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert }',
+      ],
+      'accept',
+      'IPv6 addresses for the outer legs',
+    ),
+    rule(
+      [`iifname "${leg}" icmpv6 type { mld-listener-report, mld2-listener-report }`],
+      'drop',
+      'nobody is told who listens',
+    ),
+  ]
+}
+
+function fromBubble(services: NonNullable<Border['services']>, { address }: Door): string {
+  return looksLike6(address)
+    ? `ip6 saddr { ${(services.ipv6?.prefixes ?? []).map(formatPrefix6).join(', ')} }`
+    : `ip saddr ${formatPrefix(services.prefix)}`
+}
+
 function refusals(match: string, counter: string): string[] {
   return [
     `${match} meta l4proto tcp counter name ${counter} reject with tcp reset`,
@@ -117,8 +142,10 @@ function refusals(match: string, counter: string): string[] {
   ]
 }
 
-const to = ({ address, protocol, port }: Door): string => `ip daddr ${address} ${protocol} dport ${port}`
-const from = ({ address, protocol, port }: Door): string => `ip saddr ${address} ${protocol} sport ${port}`
+const ipOf = (address: string): string => (looksLike6(address) ? 'ip6' : 'ip')
+const to = ({ address, protocol, port }: Door): string => `${ipOf(address)} daddr ${address} ${protocol} dport ${port}`
+const from = ({ address, protocol, port }: Door): string =>
+  `${ipOf(address)} saddr ${address} ${protocol} sport ${port}`
 
 /** A name as nft takes it; services are DNS labels. */
 export const counterLabel = ({ name }: Pick<Door, 'name'>): string => name.replaceAll('-', '_')

@@ -7,6 +7,7 @@ import { replaceTree, treeOf } from '../../test/golden-tree.ts'
 import { parseStack } from '../stack/parse.ts'
 import { type Border, compileBorder, type DrilledService } from './border.ts'
 import { compile } from './compile.ts'
+import type { Compiled } from './compiled.ts'
 
 /** The border of the reference stack is in test/golden/shop/border, to the byte; UPDATE_GOLDEN=1 writes it anew. */
 const golden = join(import.meta.dirname, '../../test/golden/shop')
@@ -71,6 +72,48 @@ test('a stack with IPv6 has it outside too: the firewall makes its address there
   expect(fileOf(dual, '/etc/systemd/network/10-site.network')).toContain('LinkLocalAddressing=no')
 })
 
+test('an address of the stack’s own is behind the firewall here too: the name leads to it, and the border by a route', () => {
+  const own = compileBorder({
+    compiled: compiled([], join(golden, '../own-prefix')),
+    services: [],
+    names: [{ name: 'wiki.example.com', appliance: 'fw', own: ['203.0.113.17'] }],
+    announced: [{ prefix: '203.0.113.16/28', by: 'fw' }],
+  })
+  expect(fileOf(own, '/etc/dnsmasq.conf')).toContain('host-record=wiki.example.com,203.0.113.17\n')
+  const network = fileOf(own, '/etc/systemd/network/10-outside.network')
+  expect(network).toContain('Destination=203.0.113.16/28\nGateway=198.18.0.11\n')
+})
+
+test('a service at an IPv6 address is on the bubble’s services network too, and only the allowed one leaves', () => {
+  const services: DrilledService[] = [
+    { ...ldap, address: '2001:db8:102::30' },
+    { ...billing, address: '2001:db8:102::40' },
+  ]
+  const six = compileBorder({
+    compiled: compiled(services, join(golden, '../services6')),
+    services,
+    names: [],
+    announced: [],
+  })
+  expect(checkNftables(rulesOf(six), scratch)).toBe('')
+  const lines = rulesOf(six).split('\n')
+  const leaving = lines.filter((line) => line.includes('oifname "site"') && line.includes('left_'))
+  expect(leaving).toEqual([
+    '    iifname "services" oifname "site" ip6 saddr { 2001:db8:102::/64 } ip6 daddr 2001:db8:102::30 tcp dport 389 counter name left_ldap accept',
+  ])
+  expect(rulesOf(six)).toContain(
+    'ip6 daddr 2001:db8:102::40 tcp dport 5432 meta l4proto tcp counter name denied_billing',
+  )
+  const names = fileOf(six, '/etc/dnsmasq.conf')
+  expect(names).toContain('dhcp-range=set:services,2001:db8:102::,static,64,infinite\nra-param=services,0,0\n')
+  expect(names).toMatch(/dhcp-host=02:[0-9a-f:]+,198\.19\.0\.\d+,\[2001:db8:102:0:ffff:ffff:ffff:fffd\],nat,infinite/)
+  const network = fileOf(six, '/etc/systemd/network/10-services.network')
+  expect(network).toContain('Address=2001:db8:102::40/128\n')
+  expect(network).toContain('IPv6ProxyNDP=yes\nIPv6ProxyNDPAddress=2001:db8:102::30\n')
+  expect(fileOf(six, '/etc/systemd/network/10-site.network')).toContain('To=2001:db8:102::30/128\n')
+  expect(fileOf(six, '/etc/sysctl.d/90-lifeboat.conf')).toContain('net.ipv6.conf.all.forwarding = 1\n')
+})
+
 test('services far apart are on one link all the same, and nobody else gets their addresses', () => {
   const wide = border([{ ...billing, address: '10.101.255.254' }, ldap])
   expect(wide.services?.prefix.bits).toBe(14)
@@ -79,14 +122,19 @@ test('services far apart are on one link all the same, and nobody else gets thei
   expect(new Set(given).size).toBe(given.length)
 })
 
-function border(services: readonly DrilledService[], folder = golden): Border {
+function compiled(services: readonly DrilledService[], folder: string): Compiled {
   const { stack } = parseStack(readFileSync(join(folder, 'stack.yaml'), 'utf8'), 'stack.yaml')
-  if (stack === undefined) throw new Error('the reference stack has problems')
+  if (stack === undefined) throw new Error(`${folder} has problems`)
   const facts = { site: 'west', services: Object.fromEntries(services.map(({ name, address }) => [name, address])) }
+  return compile(stack, facts)
+}
+
+function border(services: readonly DrilledService[], folder = golden): Border {
   return compileBorder({
-    compiled: compile(stack, facts),
+    compiled: compiled(services, folder),
     services,
-    names: [{ name: 'shop.example.com', appliance: 'fw', ipv6: true }],
+    names: [{ name: 'shop.example.com', appliance: 'fw', own: [], ipv6: true }],
+    announced: [],
   })
 }
 

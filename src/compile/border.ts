@@ -1,5 +1,14 @@
 import { formatAddress, hostsOf, overlaps, type Prefix, prefix } from '../lib/ip.ts'
-import { formatAddress6, fromMac, overlapOf6, type Prefix6, prefix6 } from '../lib/ip6.ts'
+import {
+  address6,
+  formatAddress6,
+  fromMac,
+  looksLike6,
+  overlapOf6,
+  type Prefix6,
+  prefix6,
+  prefix64Of,
+} from '../lib/ip6.ts'
 import { borderNames } from './border-dnsmasq.ts'
 import { borderLegs } from './border-networks.ts'
 import { borderRules } from './border-rules.ts'
@@ -21,6 +30,7 @@ export function compileBorder(wanted: BorderRequest): Border {
     name,
     macs: macsOfBorder(wanted, name),
     names: wanted.names,
+    announced: wanted.announced,
     outside: outsideSide(wanted, services?.prefix),
     services,
     site_leg: services?.doors.some((door) => door.how === 'allow') === true,
@@ -31,7 +41,7 @@ export function compileBorder(wanted: BorderRequest): Border {
     { path: '/etc/dnsmasq.conf', text: borderNames(border) },
     { path: '/etc/nftables.conf', text: borderRules(border) },
     { path: '/etc/resolv.conf', text: 'nameserver 127.0.0.1\n' },
-    { path: '/etc/sysctl.d/90-lifeboat.conf', text: border.outside.ipv6 === undefined ? SYSCTL : SYSCTL + SYSCTL6 },
+    { path: '/etc/sysctl.d/90-lifeboat.conf', text: sysctlOf(border) },
   ]
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   return { ...border, files }
@@ -40,8 +50,15 @@ export function compileBorder(wanted: BorderRequest): Border {
 export type BorderRequest = {
   readonly compiled: Compiled
   readonly services: readonly DrilledService[]
-  /** Ingress names and the firewall that each leads to. */
-  readonly names: readonly { readonly name: string; readonly appliance: string; readonly ipv6?: true }[]
+  /** Ingress names, the firewall that each leads to, and addresses of the stack's own, which go before the firewall's. */
+  readonly names: readonly {
+    readonly name: string
+    readonly appliance: string
+    readonly own: readonly string[]
+    readonly ipv6?: true
+  }[]
+  /** Prefixes of the stack's own and the firewall of each: here by a route of the border, as nobody announces in a bubble. */
+  readonly announced: readonly { readonly prefix: string; readonly by: string }[]
 }
 
 /** A central service as the stack file wants it in drills, and where it is at the site. */
@@ -58,6 +75,7 @@ export type Border = {
   /** By leg: `outside`, `services`, `site`. */
   readonly macs: Readonly<Record<'outside' | 'services' | 'site', string>>
   readonly names: BorderRequest['names']
+  readonly announced: BorderRequest['announced']
   readonly outside: Side
   /** Undefined where no appliance has a leg to the services network. */
   readonly services: (Side & { readonly doors: readonly Door[]; readonly stubs: readonly Stub[] }) | undefined
@@ -73,7 +91,14 @@ export type Side = {
   readonly address: string
   readonly leases: readonly Lease[]
   /** The same in IPv6, where a leg takes an address by router advertisement: what each makes of its MAC is known. */
-  readonly ipv6?: { readonly prefix: Prefix6; readonly address: string; readonly leases: readonly Lease[] }
+  readonly ipv6?: Side6
+}
+
+/** Every /64 of the link; the address and the leases are in the first. */
+export type Side6 = {
+  readonly prefixes: readonly Prefix6[]
+  readonly address: string
+  readonly leases: readonly Lease[]
 }
 
 export type Lease = { readonly instance: string; readonly mac: string; readonly address: string }
@@ -102,10 +127,19 @@ const SYSCTL = `${[
 ].join('\n')}\n`
 
 /** As on the appliances: systemd-networkd turns IPv6 on where it is, and an address is used at once. */
-const SYSCTL6 = `${[
-  'net.ipv6.conf.lo.disable_ipv6 = 0',
-  ...['all', 'default', 'outside'].map((which) => `net.ipv6.conf.${which}.accept_dad = 0`),
-].join('\n')}\n`
+function sysctlOf({ outside, services, site_leg }: Omit<Border, 'files'>): string {
+  const legs = [
+    ...(outside.ipv6 === undefined ? [] : ['outside']),
+    ...(services?.ipv6 === undefined ? [] : ['services', ...(site_leg ? ['site'] : [])]),
+  ]
+  if (legs.length === 0) return SYSCTL
+  const settings = [
+    'net.ipv6.conf.lo.disable_ipv6 = 0',
+    ...['all', 'default', ...legs].map((which) => `net.ipv6.conf.${which}.accept_dad = 0`),
+    ...(legs.includes('site') ? ['net.ipv6.conf.all.forwarding = 1'] : []),
+  ]
+  return `${SYSCTL}${settings.join('\n')}\n`
+}
 
 function freeName({ instances }: Compiled): string {
   const taken = new Set(instances.map((instance) => instance.name))
@@ -121,8 +155,13 @@ function macsOfBorder({ compiled, services }: BorderRequest, name: string): Bord
   return { outside: mac(name, '>outside'), services: mac(name, '>services'), site: mac(name, '>site') }
 }
 
-function outsideSide({ compiled }: BorderRequest, services: Prefix | undefined): Side {
-  const taken = [...compiled.segments.map((segment) => prefix(segment.prefix)), ...(services ? [services] : [])]
+function outsideSide({ compiled, announced }: BorderRequest, services: Prefix | undefined): Side {
+  const own = announced.map((each) => each.prefix)
+  const taken = [
+    ...compiled.segments.map((segment) => prefix(segment.prefix)),
+    ...own.filter((each) => !looksLike6(each)).map(prefix),
+    ...(services ? [services] : []),
+  ]
   const free = OUTSIDES.map(prefix).find((each) => !taken.some((other) => overlaps(each, other)))
   if (free === undefined) throw new Error(`stack ${compiled.stack} leaves no network for the outside of a drill`)
   const first = free.network + 1
@@ -130,27 +169,29 @@ function outsideSide({ compiled }: BorderRequest, services: Prefix | undefined):
     prefix: free,
     address: formatAddress(first),
     leases: leasesOf(compiled, 'outside', (index) => first + 10 + index),
-    ...outsideSide6(compiled),
+    ...outsideSide6(compiled, own),
   }
 }
 
-function outsideSide6(compiled: Compiled): Pick<Side, 'ipv6'> {
+function outsideSide6(compiled: Compiled, own: readonly string[]): Pick<Side, 'ipv6'> {
   const legs = compiled.instances.flatMap(({ name, legs: all }) =>
     all.flatMap((leg) => (leg.to === 'outside' && leg.ipv6 === true ? [{ instance: name, mac: leg.mac }] : [])),
   )
-  const taken = compiled.segments.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [prefix6(ipv6.prefix)]))
+  const inside = compiled.segments.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [ipv6.prefix]))
+  const taken = [...inside, ...own.filter(looksLike6)].map(prefix6)
   const free = OUTSIDES6.map(prefix6).find((each) => !taken.some((other) => overlapOf6(each, other) !== undefined))
   if (legs.length === 0 || free === undefined) return {}
   const leases = legs.map((leg) => ({ ...leg, address: formatAddress6(fromMac(free, leg.mac)) }))
-  return { ipv6: { prefix: free, address: formatAddress6(free.network + 1n), leases } }
+  return { ipv6: { prefixes: [free], address: formatAddress6(free.network + 1n), leases } }
 }
 
 /** A NAT box takes no route from the site, so the services are on its link: one prefix around them all. */
 function servicesSide({ compiled, services }: BorderRequest, border: string): Border['services'] {
   const boxes = leasesOf(compiled, 'services', () => 0)
   if (boxes.length === 0) return undefined
-  const around = prefixAround(services.map((service) => prefix(`${service.address}/32`).network))
-  const taken = new Set(services.map((service) => prefix(`${service.address}/32`).network))
+  const addresses = services.flatMap((each) => (looksLike6(each.address) ? [] : [prefix(`${each.address}/32`).network]))
+  const around = prefixAround(addresses)
+  const taken = new Set(addresses)
   const free: number[] = []
   for (let value = hostsOf(around).last; free.length <= boxes.length; value -= 1)
     if (!taken.has(value)) free.push(value)
@@ -163,6 +204,7 @@ function servicesSide({ compiled, services }: BorderRequest, border: string): Bo
     prefix: around,
     address: formatAddress(own),
     leases: boxes.map((box, index) => ({ ...box, address: formatAddress(others[index] ?? 0) })),
+    ...servicesSide6(services, boxes),
     doors: services.map(({ drill, ...service }) => ({ ...service, how: typeof drill === 'string' ? drill : 'stub' })),
     stubs: services.flatMap((service) => {
       const instance = stubName(service.name)
@@ -171,6 +213,20 @@ function servicesSide({ compiled, services }: BorderRequest, border: string): Bo
         : [{ instance, mac: mac(instance, '>services'), address: service.address, image: service.drill.stub }]
     }),
   }
+}
+
+/** The links of services at IPv6 addresses, a /64 each. From their last addresses down: the border and the NAT boxes. */
+function servicesSide6(services: readonly DrilledService[], boxes: readonly Lease[]): Pick<Side, 'ipv6'> {
+  const taken = services.flatMap((each) => (looksLike6(each.address) ? [address6(each.address)] : []))
+  const links = new Map(taken.map((each) => [prefix64Of(each).network, prefix64Of(each)]))
+  const [first] = links.values()
+  if (first === undefined) return {}
+  const free: string[] = []
+  for (let value = first.network + (1n << 64n) - 2n; free.length <= boxes.length; value -= 1n)
+    if (!taken.includes(value)) free.push(formatAddress6(value))
+  const [own = '', ...others] = free
+  const leases = boxes.map((box, index) => ({ ...box, address: others[index] ?? '' }))
+  return { ipv6: { prefixes: [...links.values()], address: own, leases } }
 }
 
 const stubName = (service: string): string => `stub-${service}`

@@ -47,6 +47,7 @@ function compileAppliance(layout: Layout, appliance: PlacedAppliance): CompiledA
       text: sysctlConf(
         appliance.role,
         legs.filter(hasIpv6).map((leg) => leg.interface),
+        appliance.role === 'nat' && special.files.some(({ path }) => path === '/etc/haproxy/haproxy.cfg'),
       ),
     },
     ...(dnsmasq === undefined ? [] : [{ path: '/etc/dnsmasq.conf', text: dnsmasq }]),

@@ -101,6 +101,8 @@ export type Flow = {
   readonly icmp?: IcmpType
   /** Port of the outside address, where clients from there find it at another one. */
   readonly at?: number
+  /** Where clients outside find it: an address of the stack's own to which packets are routed. */
+  readonly address?: string
   /** The appliance that lets it pass. */
   readonly by: string
   readonly why: string
@@ -116,7 +118,10 @@ export type Exception = {
   readonly why: string
 }
 
-/** What a site adds: where its central services are. Addresses by service name; an absent one is a problem of the site. */
+/**
+ * What a site adds: where its central services are. Addresses of either family by service name; an absent one is a problem
+ * of the site.
+ */
 export type SiteFacts = {
   readonly site: string
   readonly services: Readonly<Record<string, string>>
@@ -129,14 +134,16 @@ export type BgpFacts = {
   readonly as: number
   /** AS of the firewalls; the same as `as` means IBGP. */
   readonly local_as: number
+  /** Of one family or both: a session carries the prefixes of its own family. */
   readonly route_servers: readonly string[]
   /** From a firewall to its route servers; 1: they are on the outside network. */
   readonly hops: number
-  /** Where the outside legs of firewalls get their addresses: from there the route servers take sessions. */
-  readonly firewalls: string
+  /** Where the outside legs of firewalls get their addresses, a prefix of a family: from there the route servers take sessions. */
+  readonly firewalls: readonly string[]
   readonly announce: readonly string[]
-  /** Longest prefix that the route servers take. */
+  /** Longest prefix that the route servers take, by family. */
   readonly max_length: number
+  readonly max_length6: number
   /** Prefixes that one session may announce. */
   readonly max_prefixes: number
   readonly hold_s: number

@@ -23,7 +23,7 @@ import { decisionsAt, doorsOf, proxyConf } from './proxy.ts'
 /**
  * The firewall: denies by default, remembers connections, translates its one outside address to what may be reached
  * from there, and hides the inside behind it on the way out. The client's address is kept. Over IPv6 nothing is
- * translated: a proxy takes what comes from outside, and nothing goes out.
+ * translated: what is for an address of the stack's own is routed, for the rest there is a proxy, and nothing goes out.
  */
 export function compileFirewall(layout: Layout, firewall: Firewall): Pick<CompiledAppliance, 'files' | 'secrets'> {
   const rules = { path: '/etc/nftables.conf', text: firewallRules(layout, firewall) }
@@ -67,7 +67,7 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
           ...STATEFUL,
           rule(['oifname "outside"', `ip daddr ${prefixList(own)}`], 'drop', 'addresses of the stack stay inside'),
           ...passages.flatMap(forwarding),
-          ...passages6.filter(({ from }) => !from.at.outside).flatMap(forwarding),
+          ...passages6.filter(({ from, routed }) => routed || !from.at.outside).flatMap(forwarding),
           rule([], 'drop', 'not allowed by any rule'),
         ],
       },

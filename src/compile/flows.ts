@@ -66,18 +66,22 @@ export function firewallFlows(by: string, passages: readonly Passage[]): Flow[] 
     const icmp = rule.icmp === undefined || rule.icmp === 'echo-request' ? {} : { icmp: rule.icmp }
     const at = translated && rule.at !== undefined ? { at: rule.at } : {}
     const except: { except?: readonly Exception[] } = denied.length === 0 ? {} : { except: denied }
+    const places = passage.routed && to.match.by === 'addresses' ? to.match.addresses : [undefined]
     return from.names.flatMap((source) =>
-      to.names.map((target) => ({
-        from: source,
-        to: target,
-        protocol,
-        ports,
-        by,
-        why: words,
-        ...icmp,
-        ...at,
-        ...except,
-      })),
+      to.names.flatMap((target) =>
+        places.map((address) => ({
+          from: source,
+          to: target,
+          protocol,
+          ports,
+          by,
+          why: words,
+          ...icmp,
+          ...at,
+          ...(address === undefined ? {} : { address }),
+          ...except,
+        })),
+      ),
     )
   })
   const known = new Set<string>()

@@ -1,4 +1,5 @@
 import type { BalancedService, HeaderRules, Limit, LoadBalancer, Redirect, Route } from '../stack/stack.ts'
+import { routedOf } from './announced.ts'
 import { plain, rawLines, SECRETS, word } from './haproxy-words.ts'
 import { address6In, addressIn, type Layout, segmentOf } from './layout.ts'
 import { routeName } from './pools.ts'
@@ -11,6 +12,7 @@ export function frontend(layout: Layout, balancer: LoadBalancer, service: Balanc
   const places = [
     `${addressIn(layout, balancer.name, listen.segment)}:${listen.port}`,
     ...(here6 === undefined ? [] : [`[${here6}]:${listen.port}`]),
+    ...routedOf(layout.stack).flatMap((each) => (each.service === name ? [`[${each.address}]:${listen.port}`] : [])),
   ]
   const proxies = proxiesTo(layout, service)
   const alpn = mode === 'http' ? ' alpn h2,http/1.1' : ''

@@ -1,7 +1,8 @@
 import { formatAddress, type Prefix, prefix } from '../lib/ip.ts'
-import { formatAddress6, formatPrefix6, type Prefix6, prefix6, sameDigits } from '../lib/ip6.ts'
+import { formatAddress6, formatPrefix6, looksLike6, type Prefix6, prefix6, sameDigits } from '../lib/ip6.ts'
 import type { Segment, Stack } from '../stack/stack.ts'
 import { type Addresses, addressesOf } from './addressing.ts'
+import { routedOf } from './announced.ts'
 import { byName, type PlacedAppliance } from './appliances.ts'
 import type { Leg, SiteFacts } from './compiled.ts'
 import { interfaceOf, macsOf } from './interfaces.ts'
@@ -103,6 +104,20 @@ export function outerLeg(appliance: PlacedAppliance): 'outside' | 'services' | u
   }
 }
 
+/** The outer leg where it has IPv6: of a firewall with a dual stack behind it, of a NAT box with a service to be reached so. */
+export function outer6(layout: Layout, appliance: PlacedAppliance): 'outside' | 'services' | undefined {
+  const takes =
+    appliance.role === 'nat'
+      ? appliance.nat.reaches.some((service) => isAt6(layout, service))
+      : appliance.role === 'firewall' && speaks6(layout, appliance)
+  return takes ? outerLeg(appliance) : undefined
+}
+
+/** The site has the central service at an IPv6 address. */
+export function isAt6(layout: Layout, service: string): boolean {
+  return looksLike6(layout.facts?.services[service] ?? '')
+}
+
 export function legsOf(layout: Layout, appliance: PlacedAppliance): readonly Leg[] {
   const outer = outerLeg(appliance)
   const outer_legs: Leg[] =
@@ -113,12 +128,12 @@ export function legsOf(layout: Layout, appliance: PlacedAppliance): readonly Leg
             to: outer,
             interface: outer,
             mac: layout.mac(appliance.name, `>${outer}`),
-            ...(appliance.role === 'firewall' && speaks6(layout, appliance) ? { ipv6: true as const } : {}),
+            ...(outer6(layout, appliance) === undefined ? {} : { ipv6: true as const }),
           },
         ]
   const inner = appliance.segments.map((segment) => ({
     ...machineLeg(layout, appliance.name, segment, interfaceOf(segment)),
-    also: centralAddresses(layout, appliance, segment),
+    also: [...centralAddresses(layout, appliance, segment), ...routedTo(layout, appliance, segment)],
   }))
   return [...outer_legs, ...inner]
 }
@@ -140,6 +155,12 @@ function centralAddresses(layout: Layout, appliance: PlacedAppliance, segment: s
   if (appliance.role !== 'nat') return []
   const services = [...appliance.nat.reaches].sort()
   return services.map((service) => formatAddress(layout.addresses.central(appliance.name, service, segment)))
+}
+
+/** A load balancer has the IPv6 addresses of the stack's own that the firewall routes to it. */
+export function routedTo({ stack }: Layout, { name }: PlacedAppliance, segment: string): readonly string[] {
+  const here = routedOf(stack).filter((each) => each.balancer === name && each.segment === segment)
+  return [...new Set(here.map(({ address }) => address))]
 }
 
 /** A segment that nothing is in does not exist at a site. */

@@ -1,5 +1,5 @@
 import type { LoadBalancer } from '../stack/stack.ts'
-import { watchesOf } from './announced.ts'
+import { routedOf, watchesOf } from './announced.ts'
 import { comesRouted, inputRules, outputRules, spoofRules } from './appliance-rules.ts'
 import { byName, type PlacedAppliance } from './appliances.ts'
 import type { CompiledAppliance } from './compiled.ts'
@@ -79,9 +79,11 @@ function listening(layout: Layout, appliance: PlacedAppliance, balancer: LoadBal
         name,
       )
     const own6 = address6In(layout, balancer.name, listen.segment)
+    const routed6 = routedOf(layout.stack).filter((each) => each.service === name)
     return [
       line('ip', prefix_text, addressIn(layout, balancer.name, listen.segment)),
       ...(ipv6 === undefined || own6 === undefined ? [] : [line('ip6', ipv6.prefix_text, own6)]),
+      ...(ipv6 === undefined ? [] : routed6.map(({ address }) => line('ip6', ipv6.prefix_text, address))),
     ]
   })
 }

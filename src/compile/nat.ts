@@ -2,24 +2,48 @@ import { formatAddress } from '../lib/ip.ts'
 import type { CentralService, Nat } from '../stack/stack.ts'
 import { inputRules, outputRules, spoofRules } from './appliance-rules.ts'
 import type { CompiledAppliance } from './compiled.ts'
-import { type LaidSegment, type Layout, segmentOf } from './layout.ts'
+import { isAt6, type LaidSegment, type Layout, segmentOf } from './layout.ts'
 import { interfaceIs, nftablesFile, rule, STATEFUL } from './nftables.ts'
+import { PROXY_DEFAULTS, PROXY_GLOBAL } from './proxy.ts'
 
 /** RFC 5737: an address that nobody has. Stands for a service's address where the site is not known. */
 const NOWHERE = '192.0.2.1'
 
 /**
  * The NAT box: from a fixed inside address to where a declared service is at this site, and nothing else. One that leads to
- * the Internet lets declared ports pass to any address there, and to none of a private network.
+ * the Internet lets declared ports pass to any address there, and to none of a private network. A service at an IPv6
+ * address is not translated to: the connection ends here, and a proxy opens one to it (docs/decisions/021).
  */
 export function compileNat(layout: Layout, nat: Nat): Pick<CompiledAppliance, 'files' | 'secrets'> {
-  return { files: [{ path: '/etc/nftables.conf', text: natRules(layout, nat) }], secrets: [] }
+  const doors = proxiedOf(layout, nat)
+  const proxy = doors.length === 0 ? [] : [{ path: '/etc/haproxy/haproxy.cfg', text: proxyConf(layout, doors) }]
+  return { files: [{ path: '/etc/nftables.conf', text: natRules(layout, nat) }, ...proxy], secrets: [] }
+}
+
+/** For HAProxy 2.6 and newer; TCP, byte for byte. */
+function proxyConf(layout: Layout, doors: readonly Door[]): string {
+  const services = new Map(doors.map(({ service }) => [service.name, service]))
+  const sections = [
+    PROXY_GLOBAL,
+    PROXY_DEFAULTS,
+    ...doors.map(({ service, segment, fixed }) => [
+      `frontend ${service.name}-${segment.name}`,
+      `  bind ${fixed}:${service.port}`,
+      `  default_backend ${service.name}`,
+    ]),
+    ...[...services.values()].map(({ name, port: at }) => [
+      `backend ${name}`,
+      `  server ${name} [${layout.facts?.services[name]}]:${at}`,
+    ]),
+  ]
+  return `${sections.map((section) => section.join('\n')).join('\n\n')}\n`
 }
 
 function natRules(layout: Layout, nat: Nat): string {
   const appliance = layout.appliances.find(({ name }) => name === nat.name)
   if (appliance === undefined) throw new Error(`${nat.name} is not laid out`)
-  const doors = doorsOf(layout, nat)
+  const doors = doorsOf(layout, nat).filter(({ service }) => !isAt6(layout, service.name))
+  const proxied = proxiedOf(layout, nat)
   return nftablesFile(siteAddresses(layout, nat), [
     {
       name: 'spoofed',
@@ -58,15 +82,24 @@ function natRules(layout: Layout, nat: Nat): string {
       name: 'input',
       hook: 'filter hook input priority filter',
       policy: 'drop',
-      rules: [...inputRules(layout, appliance), rule([], 'drop', 'nothing else is for the NAT box itself')],
+      rules: [
+        ...inputRules(layout, appliance),
+        ...proxied.map((door) => rule([entry(door), `ip daddr ${door.fixed}`, port(door)], 'accept', words(door))),
+        rule([], 'drop', 'nothing else is for the NAT box itself'),
+      ],
     },
     {
       name: 'output',
       hook: 'filter hook output priority filter',
       policy: 'drop',
-      rules: outputRules(layout, appliance),
+      rules: [...outputRules(layout, appliance), ...new Set(proxied.map(onward))],
     },
   ])
+}
+
+function onward(door: Door): string {
+  const { name } = door.service
+  return rule(['oifname "services"', `ip6 daddr $${at(name)}`, port(door)], 'accept', `proxy to ${name}`)
 }
 
 function awayRules(layout: Layout, nat: Nat): string[] {
@@ -102,6 +135,11 @@ function doorsOf(layout: Layout, nat: Nat): readonly Door[] {
       fixed: formatAddress(layout.addresses.central(nat.name, service.name, segment.name)),
     })),
   )
+}
+
+/** Of those over UDP there is none: that is a problem of the site file (operations/survey.ts). */
+function proxiedOf(layout: Layout, nat: Nat): readonly Door[] {
+  return doorsOf(layout, nat).filter(({ service }) => service.protocol === 'tcp' && isAt6(layout, service.name))
 }
 
 function siteAddresses(layout: Layout, nat: Nat): string[] {

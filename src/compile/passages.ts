@@ -1,7 +1,8 @@
 import { looksLike6 } from '../lib/ip6.ts'
-import { commonOf, isWithin } from '../lib/networks.ts'
+import { commonOf, isIn, isWithin } from '../lib/networks.ts'
 import type { End, Firewall, PortRange, Rule } from '../stack/stack.ts'
-import { addressOf, type Family, type LaidSegment, type Layout, segmentOf } from './layout.ts'
+import { routedOf } from './announced.ts'
+import { address6In, addressOf, type Family, type LaidSegment, type Layout, segmentOf } from './layout.ts'
 
 /**
  * One way through a firewall that a rule opens or closes: from one leg to another. The first that matches decides.
@@ -13,7 +14,8 @@ import { addressOf, type Family, type LaidSegment, type Layout, segmentOf } from
  * - Machines of one segment talk directly; a rule between them opens nothing.
  * - Errors about open connections pass with these.
  * - A passage has one family. Over IPv6 nothing is translated: from outside a proxy takes TCP at the outside address, and
- *   nothing goes out (docs/decisions/013).
+ *   nothing goes out (docs/decisions/013). A service with an IPv6 address of the stack's own is routed to instead
+ *   (docs/decisions/021).
  * - What is denied is told by where it would lead, as what is allowed: from outside, after the translation.
  */
 export type Passage = {
@@ -25,6 +27,8 @@ export type Passage = {
   readonly family: Family
   /** From outside, the firewall's address is translated to the one of `to` (IPv4), or its proxy connects to that (IPv6). */
   readonly translated: boolean
+  /** From outside over IPv6, to addresses of the stack's own, which are in `to`. */
+  readonly routed: boolean
   readonly words: string
 }
 
@@ -48,21 +52,51 @@ export function passagesOf(layout: Layout, firewall: Firewall, family: Family = 
   return firewall.rules.flatMap((rule) => {
     const from = rule.from.flatMap((end) => sidesOf(layout, family, inside, end))
     const to = rule.to.flatMap((end) => sidesOf(layout, family, inside, end))
-    return from.flatMap((source) => to.flatMap((target) => passage(family, rule, source, target)))
+    return from.flatMap((source) => to.flatMap((target) => passage(layout, family, rule, source, target)))
   })
 }
 
-function passage(family: Family, rule: Rule, from: Side, to: Side): Passage[] {
+function passage(layout: Layout, family: Family, rule: Rule, from: Side, to: Side): Passage[] {
   if (from.at.outside && to.at.outside) return []
   if (!from.at.outside && !to.at.outside && from.at.segment.name === to.at.segment.name) return []
   // Timestamps are a matter of IPv4 alone.
   if (family === 6 && (to.at.outside || rule.icmp === 'timestamp-request')) return []
-  const translated = from.at.outside && rule.verdict === 'allow'
+  const inward = from.at.outside
+  const own = family === 6 && inward ? ownBehind(layout, to) : []
+  if (own.length > 0 && (rule.verdict === 'deny' || to.port !== undefined)) return routed(rule, from, to, own)
+  const translated = inward && rule.verdict === 'allow'
   if (family === 6 && translated && rule.protocol !== 'tcp') return []
   if (translated && !(to.match.by === 'addresses' && to.match.addresses.length === 1)) return []
   const ports = portsFor(rule, to.port)
   if (ports === 'none') return []
-  return [{ rule, from, to, protocol: rule.protocol, ports, family, translated, words: rule.words }]
+  const { protocol, words } = rule
+  return [{ rule, from, to, protocol, ports, family, translated, routed: false, words }]
+}
+
+/** What is denied is denied at the address inside too: the proxy may lead there. What is allowed has no proxy then. */
+function routed(rule: Rule, from: Side, to: Side, own: readonly string[]): Passage[] {
+  const ports = portsFor(rule, to.port)
+  if (ports === 'none') return []
+  const { protocol, words, verdict } = rule
+  const match: Side['match'] =
+    verdict === 'allow'
+      ? { by: 'addresses', addresses: own }
+      : to.match.by === 'prefixes'
+        ? { by: 'prefixes', prefixes: [...to.match.prefixes, ...own.map((each) => `${each}/128`)] }
+        : { by: 'addresses', addresses: [...(to.match.by === 'addresses' ? to.match.addresses : []), ...own] }
+  return [{ rule, from, to: { ...to, match }, protocol, ports, family: 6, translated: false, routed: true, words }]
+}
+
+/** The IPv6 addresses of the stack's own that lead to what a side is: a service, or those that listen behind its prefixes. */
+function ownBehind(layout: Layout, { at, match, names }: Side): readonly string[] {
+  if (at.outside || match.by === 'any') return []
+  const here = routedOf(layout.stack).filter(({ segment }) => segment === at.segment.name)
+  const found = here.filter(({ service, balancer, segment }) => {
+    if (match.by === 'addresses') return names.includes(`service:${service}`)
+    const inside = address6In(layout, balancer, segment)
+    return inside !== undefined && match.prefixes.some((each) => isIn(inside, each))
+  })
+  return [...new Set(found.map(({ address }) => address))]
 }
 
 /** A balanced service has one port, and it is TCP; a rule that names others does not mean it. */

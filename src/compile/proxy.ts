@@ -47,7 +47,7 @@ export function proxyConf(layout: Layout, firewall: Firewall): string | undefine
   const doors = doorsOf(passagesOf(layout, firewall, 6))
   if (doors.length === 0) return undefined
   const backends = new Map(doors.map((door) => [backendOf(door), backend(door)]))
-  const sections = [GLOBAL, DEFAULTS, ...portsOf(doors).map(frontend), ...backends.values()]
+  const sections = [PROXY_GLOBAL, PROXY_DEFAULTS, ...portsOf(doors).map(frontend), ...backends.values()]
   return `${sections.map((section) => section.join('\n')).join('\n\n')}\n`
 }
 
@@ -62,7 +62,7 @@ export function proxiesTo(layout: Layout, { name, listen }: BalancedService): re
     .sort()
 }
 
-const GLOBAL = [
+export const PROXY_GLOBAL = [
   'global',
   '  log stdout format short daemon notice',
   '  user haproxy',
@@ -72,7 +72,7 @@ const GLOBAL = [
 ]
 
 /** It ends no connection by itself: whoever it passes it on to does. */
-const DEFAULTS = [
+export const PROXY_DEFAULTS = [
   'defaults',
   '  log global',
   '  mode tcp',

@@ -4,8 +4,9 @@ import type { CompiledAppliance } from './compiled.ts'
  * Kernel settings by role; see Documentation/networking/ip-sysctl.rst of Linux. A load balancer routes nothing. All
  * answer ARP for an address on its own leg only, and take no packet from a leg that its source does not live behind.
  */
-export function sysctlConf(role: CompiledAppliance['role'], legs6: readonly string[]): string {
-  const settings = [...(role === 'load-balancer' ? BALANCER : ROUTER), ...EVERYONE, ...ipv6Settings(role, legs6)]
+export function sysctlConf(role: CompiledAppliance['role'], legs6: readonly string[], proxies = false): string {
+  const router = proxies ? [...ROUTER, NONLOCAL] : ROUTER
+  const settings = [...(role === 'load-balancer' ? BALANCER : router), ...EVERYONE, ...ipv6Settings(role, legs6)]
   return `${settings.map(([name, value]) => `${name} = ${value}`).join('\n')}\n`
 }
 
@@ -30,11 +31,10 @@ function ipv6Settings(role: CompiledAppliance['role'], legs: readonly string[]):
 
 type Setting = readonly [name: string, value: number]
 
-/** `ip_nonlocal_bind`: HAProxy binds exact addresses and may be up before systemd-networkd has set them. */
-const BALANCER: readonly Setting[] = [
-  ['net.ipv4.ip_forward', 0],
-  ['net.ipv4.ip_nonlocal_bind', 1],
-]
+/** HAProxy binds exact addresses and may be up before systemd-networkd has set them. */
+const NONLOCAL: Setting = ['net.ipv4.ip_nonlocal_bind', 1]
+
+const BALANCER: readonly Setting[] = [['net.ipv4.ip_forward', 0], NONLOCAL]
 
 const ROUTER: readonly Setting[] = [['net.ipv4.ip_forward', 1]]
 

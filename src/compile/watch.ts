@@ -1,6 +1,9 @@
+import { looksLike6 } from '../lib/ip6.ts'
 import type { Stack } from '../stack/stack.ts'
+import { leaseRules6 } from './appliance-rules6.ts'
 import type { ConfigFile, SiteFacts } from './compiled.ts'
 import { macsOf } from './interfaces.ts'
+import { OFF6, outerFile6, TAKES6 } from './network-files.ts'
 import { nftablesFile, rule, STATEFUL } from './nftables.ts'
 import { sysctlConf } from './sysctl.ts'
 
@@ -38,30 +41,34 @@ export function compileWatch(stack: Stack, facts: SiteFacts): Watch | undefined 
     `${stack.name}/watch`,
     names.map((leg) => ({ instance: 'watch', leg })),
   )
+  const legs6 = services.some(({ address }) => looksLike6(address)) ? ['services'] : []
   const files = [
-    ...names.map(networkFile),
-    { path: '/etc/nftables.conf', text: rules(names, services) },
-    { path: '/etc/sysctl.d/90-lifeboat.conf', text: `${sysctlConf('load-balancer', [])}` },
+    ...names.map((leg) => networkFile(leg, legs6.includes(leg))),
+    { path: '/etc/nftables.conf', text: rules(names, legs6, services) },
+    { path: '/etc/sysctl.d/90-lifeboat.conf', text: `${sysctlConf('load-balancer', legs6)}` },
   ]
   files.sort((a, b) => (a.path < b.path ? -1 : 1))
   return { legs: names.map((name) => ({ interface: name, mac: mac('watch', name) })), services, files }
 }
 
 /** As a NAT box: an address by DHCP, and no route but to the network itself. */
-function networkFile(leg: string): ConfigFile {
+function networkFile(leg: string, takes6: boolean): ConfigFile {
   const lines = [
     ...['[Match]', `Name=${leg}`, '', '[Link]', 'RequiredForOnline=no', '', '[Network]', 'DHCP=ipv4'],
-    ...['LinkLocalAddressing=no', 'IPv6AcceptRA=no', 'LLMNR=no', 'MulticastDNS=no', 'LLDP=no'],
+    ...(takes6 ? TAKES6 : OFF6),
+    ...['LLMNR=no', 'MulticastDNS=no', 'LLDP=no'],
     ...['', '[DHCPv4]', 'ClientIdentifier=mac', 'SendHostname=no', 'UseHostname=no', 'UseDNS=no', 'UseDomains=no'],
     ...['UseNTP=no', 'UseRoutes=no', 'UseGateway=no'],
+    ...(takes6 ? outerFile6('services') : []),
   ]
   return { path: `/etc/systemd/network/10-${leg}.network`, text: `${lines.join('\n')}\n` }
 }
 
 /** Nothing gets in; out get leases and connections to the declared services. */
-function rules(legs: readonly string[], services: readonly WatchedService[]): string {
+function rules(legs: readonly string[], legs6: readonly string[], services: readonly WatchedService[]): string {
   const lease = (direction: 'iifname' | 'oifname', ports: string) =>
     legs.map((leg) => rule([`${direction} "${leg}" ${ports}`], 'accept', 'own address by DHCP'))
+  const lease6 = legs6.flatMap(leaseRules6)
   return nftablesFile(
     [],
     [
@@ -69,7 +76,12 @@ function rules(legs: readonly string[], services: readonly WatchedService[]): st
         name: 'input',
         hook: 'filter hook input priority filter',
         policy: 'drop',
-        rules: ['iifname "lo" accept', ...STATEFUL, ...lease('iifname', 'udp sport 67 udp dport 68')],
+        rules: [
+          'iifname "lo" accept',
+          ...STATEFUL,
+          ...lease('iifname', 'udp sport 67 udp dport 68'),
+          ...lease6.flatMap((each) => each.in),
+        ],
       },
       { name: 'forward', hook: 'filter hook forward priority filter', policy: 'drop', rules: [] },
       {
@@ -80,9 +92,10 @@ function rules(legs: readonly string[], services: readonly WatchedService[]): st
           'oifname "lo" accept',
           ...STATEFUL,
           ...lease('oifname', 'udp sport 68 udp dport 67'),
+          ...lease6.flatMap((each) => each.out),
           ...services.map(({ name, protocol, port, address }) =>
             rule(
-              [`oifname "services" ip daddr ${address} ${protocol} dport ${port}`],
+              [`oifname "services" ${looksLike6(address) ? 'ip6' : 'ip'} daddr ${address} ${protocol} dport ${port}`],
               'accept',
               `does ${name} answer?`,
             ),

@@ -3,6 +3,7 @@ import { areaLabel } from '../engine/describe.ts'
 import { EngineError } from '../engine/error.ts'
 import type { DrillAction, PacketProbe, Witness } from '../plan/plan.ts'
 import type { Area, Drilling, Proof } from '../state/objects.ts'
+import { offered } from './announce.ts'
 import { changeClaim } from './claims.ts'
 import { Unmet } from './failure.ts'
 import type { Found } from './journal.ts'
@@ -26,6 +27,8 @@ export function performDrill(action: DrillAction, context: Performing): Promise<
       return trust(action, context)
     case 'bubble-check':
       return bubbleCheck(action, context)
+    case 'offered':
+      return offered(action, context)
     case 'matrix':
       return matrix(action, context)
     case 'border-counters':

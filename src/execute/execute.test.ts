@@ -92,8 +92,10 @@ async function walk(steps: readonly Step[], prepare: (world: ReturnType<typeof f
     outside: {
       setAddress: never,
       removeAddress: never,
+      dropAddress: never,
       mayUpdate: never,
       resolves: never,
+      routeServers: async () => [],
       routes: async () => [],
       goodAnswer: never,
       glance: never,

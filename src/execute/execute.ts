@@ -168,7 +168,7 @@ const cleans = (step: Step): boolean => step.phase === 'clean' || step.phase ===
 
 /** Steps that only wait and look: nothing has to be awaited before they are given up. */
 const looks = ({ action }: Step): boolean =>
-  ['ready', 'lease', 'matrix', 'bubble-check', 'border-counters', 'untouched'].includes(action.do)
+  ['ready', 'lease', 'matrix', 'bubble-check', 'offered', 'border-counters', 'untouched'].includes(action.do)
 
 /** What looks for minutes is not waited for when a person wants an end. */
 async function orStopped<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {

@@ -143,6 +143,11 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'dns-remove':
       await world.outside.removeAddress(site, action.name, action.ipv6)
       return {}
+    case 'dns-drop': {
+      const address = action.address ?? addressOf(context, action.lease_step)
+      await world.outside.dropAddress(site, action.name, address, ipv6Of(action, context))
+      return { name: action.name }
+    }
     case 'dns-seen': {
       const address = action.address ?? addressOf(context, action.lease_step)
       const ipv6 = ipv6Of(action, context)
@@ -157,6 +162,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal)) }
     case 'trust':
     case 'bubble-check':
+    case 'offered':
     case 'matrix':
     case 'border-counters':
     case 'untouched':
@@ -345,7 +351,11 @@ async function lease(action: Extract<Action, { do: 'lease' }>, context: Performi
   for (;;) {
     const address = await engine.leaseOf(action.instance, action.interface)
     if (address !== undefined && action.ipv6_within_s === undefined) return { address }
-    if (address !== undefined) return { address, ipv6: await advertised(action, action.ipv6_within_s ?? 0, context) }
+    if (address !== undefined) {
+      const ipv6 = await advertised(action, action.ipv6_within_s ?? 0, context)
+      if (ipv6 === 'none' && action.ipv6_for !== undefined) throw unadvertised(action, context.site)
+      return { address, ipv6 }
+    }
     if (clock.now().getTime() >= asks) {
       asks = clock.now().getTime() + ask_again_ms
       const blink = `ip link set dev ${action.interface} down && ip link set dev ${action.interface} up`
@@ -359,6 +369,13 @@ async function lease(action: Extract<Action, { do: 'lease' }>, context: Performi
     }
     await clock.sleep(100, context.signal)
   }
+}
+
+function unadvertised(action: Extract<Action, { do: 'lease' }>, site: string): Unmet {
+  return new Unmet(
+    `${action.instance.name} got no IPv6 address on its ${action.interface} leg at ${site} within ${action.ipv6_within_s} s, and ${action.ipv6_for} needs one`,
+    `no router advertised a prefix on the ${action.interface} network, and no DHCPv6 server answered`,
+  )
 }
 
 /** A nudge that did not get through is no failure: what counts is whether there is an address in time. */
@@ -382,8 +399,11 @@ async function advertised(
   }
 }
 
-function ipv6Of(action: { readonly lease_step: string; readonly ipv6?: true }, context: Performing): Ipv6Record {
-  return action.ipv6 ? String(context.found(action.lease_step).ipv6 ?? 'none') : undefined
+function ipv6Of(
+  action: { readonly lease_step: string; readonly ipv6?: true | string },
+  context: Performing,
+): Ipv6Record {
+  return action.ipv6 === true ? String(context.found(action.lease_step).ipv6 ?? 'none') : action.ipv6
 }
 
 function addressOf(context: Performing, step: string): string {

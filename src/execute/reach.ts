@@ -17,7 +17,7 @@ export async function reach(
 ): Promise<Reached> {
   const { instance, services, within_s } = request
   const tcp = services.filter((each) => each.protocol === 'tcp')
-  const url = ({ address, port }: WatchedService) => `tcp://${address}:${port}`
+  const url = ({ address, port }: WatchedService) => `tcp://${address.includes(':') ? `[${address}]` : address}:${port}`
   const ran =
     tcp.length === 0
       ? { exit: 0, stdout: '' }

@@ -1,7 +1,7 @@
 import type { SecretFile } from '../compile/compiled.ts'
 import type { Engine } from '../engine/contract.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { DnsSight, RouteSight } from '../operations/situation.ts'
+import type { DnsSight, RouteServerSight, RouteSight } from '../operations/situation.ts'
 import type { CheckAction, SecretsFrom } from '../plan/plan.ts'
 
 /** Everything that execution may touch. */
@@ -22,9 +22,11 @@ export type Ipv6Record = string | 'none' | undefined
 
 /** The world outside the stacks: names, and what a client sees. Failures are `OutsideError`. */
 export interface Outside {
-  /** Points a name at one address and reads it back from the server that was updated. */
+  /** Points a name at one address (`none`: it has no A record) and reads it back from the server that was updated. */
   setAddress(site: string, name: string, ttl_s: number, address: string, ipv6?: Ipv6Record): Promise<void>
   removeAddress(site: string, name: string, ipv6?: boolean): Promise<void>
+  /** Removes these records of a name, `none` for a family that has none, and no others. */
+  dropAddress(site: string, name: string, address: string, ipv6?: Ipv6Record): Promise<void>
   /** What the site's DNS server says to a signed update that changes nothing. */
   mayUpdate(site: string, name: string, within_s: number, ipv6?: boolean): Promise<DnsSight>
   /** Waits until the resolver of a place answers with the address and nothing else. */
@@ -36,6 +38,8 @@ export interface Outside {
     signal: AbortSignal,
     ipv6?: Ipv6Record,
   ): Promise<void>
+  /** What the route servers of a site say of themselves, as far as the site file says where to look. */
+  routeServers(site: string, signal: AbortSignal): Promise<readonly RouteServerSight[]>
   /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
   routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]>
   /** Waits for the first good answer at a place; one try gets `try_s`. */

@@ -25,6 +25,15 @@ export function isIn(value: string, network: string): boolean {
   return looksLike6(value) ? contains6(prefix6(network), address6(value)) : contains(prefix(network), address(value))
 }
 
+/** For sorting prefixes or addresses: IPv4 first, then by number. */
+export function byNumber(a: string, b: string): number {
+  const [left, right] = [a, b].map((text) => {
+    const [base = ''] = text.split('/')
+    return looksLike6(base) ? (1n << 128n) + address6(base) : BigInt(address(base))
+  }) as [bigint, bigint]
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
 /** Every prefix that contains this one, itself first. */
 export function networksAround(text: string): readonly string[] {
   const whole = looksLike6(text) ? prefix6(text) : prefix(text)

@@ -17,6 +17,7 @@ import { launch, type Origin, start, withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { instanceObject, unconfigured } from './objects.ts'
 import { physicalCount } from './physical.ts'
+import { droppedTouches, dropSteps } from './records.ts'
 import { clearSteps, loadStep, type Renewal, renewalOf, replaceSteps } from './renew.ts'
 import { renewStandby } from './renew-standby.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
@@ -117,7 +118,8 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
     ...ingress(situation, view, area, first, 'deploy'),
   ].map((each) => (comes_after.has(each.phase) ? { ...each, after: [...each.after, ...after_swap] } : each))
   const afterwards = [...clearSteps(replaced, ['definition']), ...renewStandby(situation, view)]
-  const made = [...opening, ...removals, ...before, ...swaps, ...rest]
+  const dropped = dropSteps(situation, view, [...after_swap, ...rest.map((each) => each.id)])
+  const made = [...opening, ...removals, ...before, ...swaps, ...rest, ...dropped]
   const steps = withoutMissing([
     ...made,
     step(
@@ -154,7 +156,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
         ? `${situation.stack.name} at ${site} matches the stack file already; readiness, name and checks are looked at again`
         : `make ${situation.stack.name} at ${site} match the stack file: ${summaryOf(changes, gone)}`,
       steps,
-      touches: touchPoints(situation, view, 'deploy'),
+      touches: [...touchPoints(situation, view, 'deploy'), ...droppedTouches(situation, view)],
       physical_otherwise: physicalCount(situation.stack, 'comes'),
       not_tested: notTested(situation),
       point: undefined,

@@ -2,7 +2,7 @@ import { type Finding, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, ObservedArea } from '../state/objects.ts'
 import { announcers, withdrawals } from './ingress.ts'
-import { proxyOf } from './ipv6.ts'
+import { mayHaveAaaa } from './ipv6.ts'
 import { stackArea } from './naming.ts'
 import { instancesIn } from './reprotect.ts'
 import { activeView, certificateHint, type SiteView, type Situation, unseen } from './situation.ts'
@@ -48,7 +48,7 @@ export function planDestroy(situation: Situation, request: DestroyRequest): Plan
         ...stack.ingress
           .filter((entry) => entry.dns)
           .map((entry) => {
-            const both = views.some((view) => view.answer !== undefined && proxyOf(view, entry) !== undefined)
+            const both = views.some((view) => view.answer !== undefined && mayHaveAaaa(view, entry))
             return { kind: 'dns-record' as const, what: `${entry.name} ${both ? 'A and AAAA' : 'A'}, removed` }
           }),
         ...announcers(stack)
@@ -79,7 +79,7 @@ function atSite(situation: Situation, view: SiteView): readonly Step[] {
               {
                 do: 'dns-remove',
                 name: entry.name,
-                ...(proxyOf(view, entry) === undefined ? {} : { ipv6: true as const }),
+                ...(mayHaveAaaa(view, entry) ? { ipv6: true as const } : {}),
               },
               'nothing answers there any more',
               { point_of_no_return: false },

@@ -18,8 +18,8 @@ test('a stack with IPv6 is tried over both families, in every direction', () => 
   const text = readFileSync(join(import.meta.dirname, '../../test/golden/dual-stack/stack.yaml'), 'utf8')
   const { stack } = parseStack(text, 'stack.yaml')
   const compiled = compile(stack!, { site: 'west', services: addresses })
-  const names = [{ name: 'shop.example.com', appliance: 'fw', ipv6: true as const }]
-  const { probes } = matrixOfBoth(compiled, compileBorder({ compiled, services: [], names }))
+  const names = [{ name: 'shop.example.com', appliance: 'fw', own: [], ipv6: true as const }]
+  const { probes } = matrixOfBoth(compiled, compileBorder({ compiled, services: [], names, announced: [] }))
   const over6 = probes.filter(({ address }) => address.includes(':'))
   expect(over6.every(({ words }) => words.endsWith(' over IPv6'))).toBe(true)
   const open = over6.filter(({ expect: wanted }) => wanted !== 'blocked').map(({ words }) => words)
@@ -148,6 +148,7 @@ function drilled(stack: Stack) {
     compiled,
     services: stack.services.map((service) => ({ ...service, address: addresses[service.name] ?? '10.200.0.9' })),
     names: [],
+    announced: [],
   })
   return { compiled, border, matrix: matrixOf(compiled, border) }
 }

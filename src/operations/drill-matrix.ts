@@ -1,6 +1,7 @@
 import type { Border } from '../compile/border.ts'
 import { counterLabel } from '../compile/border-rules.ts'
 import type { Compiled, Flow } from '../compile/compiled.ts'
+import { looksLike6 } from '../lib/ip6.ts'
 import type { PacketProbe, Witness } from '../plan/plan.ts'
 import { denied } from './drill-denied.ts'
 import {
@@ -123,15 +124,15 @@ function targetOf(
   const central = after(flow.to, 'central:')
   if (central !== undefined) {
     const address = centralAddress(known, flow.by, central, from)
-    const how = border.services?.doors.find((door) => door.name === central)?.how
-    return address === undefined || how === undefined
-      ? undefined
-      : { address, expect: how === 'deny' ? 'refused' : 'open' }
+    const door = border.services?.doors.find(({ name }) => name === central)
+    if (address === undefined || door === undefined) return undefined
+    // Where a proxy takes the connection, it takes it before it has one to the service.
+    return { address, expect: door.how === 'deny' && !looksLike6(door.address) ? 'refused' : 'open' }
   }
   const outsider = from === border.name
   const through = instanceOf(known, flow.by)
   if (outsider && through?.kind === 'appliance' && through.role === 'firewall') {
-    const address = leaseOf(known, flow.by)
+    const address = flow.address ?? leaseOf(known, flow.by)
     return address === undefined ? undefined : { address, expect: after(flow.to, 'service:') ? 'open' : 'answered' }
   }
   const service = after(flow.to, 'service:')

@@ -13,7 +13,7 @@ export function matrixOfBoth(compiled: Compiled, border: Border): Matrix {
   const over6 = matrixOf(inIpv6(compiled), {
     ...border,
     outside: { ...border.outside, address: outside.address, leases: outside.leases },
-    services: undefined,
+    services: border.services && { ...border.services, leases: [], stubs: [] },
   })
   return {
     probes: [...over4.probes, ...over6.probes.map((each) => ({ ...each, words: `${each.words} over IPv6` }))],

@@ -1,4 +1,5 @@
 import type { Compiled, CompiledInstance } from '../compile/compiled.ts'
+import { looksLike6 } from '../lib/ip6.ts'
 import type { PacketProbe } from '../plan/plan.ts'
 import {
   after,
@@ -61,7 +62,9 @@ function outwards(known: Known, from: CompiledInstance): readonly PacketProbe[] 
     (each) => each.kind === 'appliance' && each.role === 'nat' && home !== undefined && legIn(each, home) !== undefined,
   )
   const leg = nat === undefined || home === undefined ? undefined : legIn(nat, home)
-  for (const door of border.services?.doors ?? []) {
+  // A packet has one family: those at IPv6 addresses are tried over that.
+  const doors = border.services?.doors.filter((door) => looksLike6(door.address) === looksLike6(border.outside.address))
+  for (const door of doors ?? []) {
     probes.push(
       blocked(
         from.name,
@@ -99,10 +102,12 @@ function fromOutside(known: Known, machines: readonly CompiledInstance[]): reado
   const { compiled, border } = known
   const doors = [...border.outside.leases, ...(border.services?.leases ?? [])]
   const ports = [...new Set([22, ...compiled.instances.flatMap(listening), ...servicePorts(compiled)])].slice(0, 8)
-  const open = (instance: string, port: number) =>
+  const routed = [...new Set(compiled.flows.flatMap(({ address }) => address ?? []))]
+  const open = (instance: string | undefined, port: number, address?: string) =>
     compiled.flows.some(
       (flow) =>
-        flow.by === instance &&
+        flow.address === address &&
+        (instance === undefined || flow.by === instance) &&
         flow.protocol === 'tcp' &&
         !compiled.segments.some((segment) => segment.prefix === flow.from) &&
         (flow.at === undefined
@@ -122,6 +127,11 @@ function fromOutside(known: Known, machines: readonly CompiledInstance[]): reado
             undefined,
           ),
         ),
+    ),
+    ...routed.flatMap((address) =>
+      ports
+        .filter((port) => !open(undefined, port, address))
+        .map((port) => blocked(border.name, address, port, `outside -> ${address}`, undefined)),
     ),
     ...machines.flatMap((machine) =>
       listening(machine).map((port) =>

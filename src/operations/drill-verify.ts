@@ -1,10 +1,11 @@
+import { ownOf } from '../compile/announced.ts'
 import type { Border } from '../compile/border.ts'
 import type { Step } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
 import type { Area } from '../state/objects.ts'
 import type { Matrix } from './drill-matrix.ts'
-import { outsideLegs } from './ingress.ts'
-import { ADVERTISED_WITHIN_S, proxyOf } from './ipv6.ts'
+import { announcers, leaseSteps } from './ingress.ts'
+import { mayHaveAaaa } from './ipv6.ts'
 import { appliancesOf, groupsOf } from './launch.ts'
 import { activeView, type SiteView, type Situation } from './situation.ts'
 
@@ -41,22 +42,7 @@ export function verifySteps(
   const { stack } = situation
   const site = view.site.name
   const ref = { area, name: border.name }
-  const leases = outsideLegs(view).map(({ appliance, leg, ipv6 }) =>
-    step(
-      'ingress',
-      site,
-      `lease ${appliance}`,
-      {
-        do: 'lease',
-        instance: { area, name: appliance },
-        interface: leg,
-        within_s: 60,
-        ...(ipv6 ? { ipv6_within_s: ADVERTISED_WITHIN_S } : {}),
-      },
-      `the ${leg} network of the bubble gives the address`,
-      { after: [`start ${appliance}`] },
-    ),
-  )
+  const leases = leaseSteps(situation, view, area, true, 'the LEG network of the bubble gives the address')
   const up = [
     ...leases.map((each) => each.id),
     ...groupsOf(view).map(([group]) => `ready ${group}`),
@@ -86,13 +72,23 @@ export function verifySteps(
         )
       : [],
   )
+  const offers = announcers(stack).map(({ appliance, prefixes }) =>
+    step(
+      'verify',
+      site,
+      `${appliance} offers ${prefixes.join(' ')}`,
+      { do: 'offered', instance: { area, name: appliance }, prefixes, within_s: 30 },
+      'it would announce: what is behind it is served',
+      { after: [up], undo },
+    ),
+  )
   const reachability = step(
     'verify',
     site,
     'reachability',
     { do: 'matrix', area, probes: matrix.probes },
     `${matrix.probes.filter((probe) => probe.expect !== 'blocked').length} declared flows, ${matrix.probes.filter((probe) => probe.expect === 'blocked').length} that are not`,
-    { after: [up, stubs, checks.map((each) => each.id)], undo },
+    { after: [up, stubs, [...checks, ...offers].map((each) => each.id)], undo },
   )
   const crossed = step(
     'verify',
@@ -102,18 +98,16 @@ export function verifySteps(
     'what left the bubble',
     { after: [reachability.id] },
   )
-  return [...leases, ...checks, reachability, crossed, ...untouched(situation, crossed.id)]
+  return [...leases, ...checks, ...offers, reachability, crossed, ...untouched(situation, crossed.id)]
 }
 
 /** The bubble has IPv6 where the stack has it, whatever the site gives: what is proved is the stack. */
 function familiesOf(view: SiteView, { stack }: Situation, url: string) {
   const entry = stack.ingress.find(({ name }) => name === new URL(url).hostname)
-  return entry === undefined || proxyOf(view, entry) === undefined
-    ? [{ family: {}, words: '' }]
-    : [
-        { family: { family: 4 as const }, words: '' },
-        { family: { family: 6 as const }, words: ' over IPv6' },
-      ]
+  const over4 = { family: { family: 4 as const }, words: '' }
+  const over6 = { family: { family: 6 as const }, words: ' over IPv6' }
+  if (entry === undefined || !mayHaveAaaa(view, entry)) return [{ family: {}, words: '' }]
+  return entry.own.length > 0 && ownOf(entry, 4) === undefined ? [over6] : [over4, over6]
 }
 
 /** The drill has no step at the active site; that nobody else had one either is seen, and told if not. */

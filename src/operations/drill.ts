@@ -1,6 +1,7 @@
 import { firewallOf } from '../compile/announced.ts'
 import { type Border, compileBorder } from '../compile/border.ts'
 import { digest } from '../lib/digest.ts'
+import { looksLike6 } from '../lib/ip6.ts'
 import { type DrilledProof, type Finding, type Plan, type Planned, refuse, type Step } from '../plan/plan.ts'
 import { ids, step } from '../plan/step.ts'
 import type { Area, Claim, ObservedArea, Point } from '../state/objects.ts'
@@ -237,6 +238,9 @@ function borderOf(situation: Situation, view: SiteView): Border {
   return compileBorder({
     compiled: view.compiled,
     services: drilledServices(situation, view),
+    announced: announcers(stack).flatMap(({ appliance, prefixes }) =>
+      prefixes.map((prefix) => ({ prefix, by: appliance })),
+    ),
     names: stack.ingress.flatMap((entry) => {
       if (!entry.dns) return []
       const firewall = firewallOf(stack.firewalls, entry.to)
@@ -246,6 +250,7 @@ function borderOf(situation: Situation, view: SiteView): Border {
             {
               name: entry.name,
               appliance: firewall.name,
+              own: entry.own.map(({ address }) => address),
               ...(proxyOf(view, entry) === undefined ? {} : { ipv6: true as const }),
             },
           ]
@@ -349,6 +354,11 @@ function notTested(situation: Situation, view: SiteView, flows: readonly string[
       service.drill === 'allow'
         ? []
         : [`${service.name}: ${service.drill === 'deny' ? 'denied' : 'a stub'} in drills, as the stack file says`],
+    ),
+    ...stack.services.flatMap(({ name, drill }) =>
+      drill === 'allow' && looksLike6(view.site.services[name] ?? '')
+        ? [`whether ${name} answers: it is at an IPv6 address, and the proxy in front takes a connection before that`]
+        : [],
     ),
     ...elsewhere.map((check) => `${check.words}: its name is not an ingress of the stack`),
     ...(stack.checks.length === 0 ? ['what the application answers: the stack file has no checks'] : []),

@@ -1,11 +1,13 @@
-import { announcedBy, firewallOf } from '../compile/announced.ts'
+import { announcedBy, firewallOf, ownOf } from '../compile/announced.ts'
+import { looksLike6 } from '../lib/ip6.ts'
 import type { CheckAction, Step, TouchPoint } from '../plan/plan.ts'
 import { step } from '../plan/step.ts'
-import type { Stack } from '../stack/stack.ts'
+import type { Ingress, Stack } from '../stack/stack.ts'
 import type { Area } from '../state/objects.ts'
 import type { ClientPlace } from '../state/sites.ts'
-import { ADVERTISED_WITHIN_S, comesOver6, proxyOf } from './ipv6.ts'
+import { ADVERTISED_WITHIN_S, comesOver6, NEEDED_WITHIN_S, recordsOf } from './ipv6.ts'
 import { groupsOf } from './launch.ts'
+import { aaaaLeft } from './records.ts'
 import type { SiteView, Situation } from './situation.ts'
 
 /**
@@ -21,31 +23,15 @@ export function ingress(
 ): readonly Step[] {
   const { stack } = situation
   const site = view.site.name
-  const legs = outsideLegs(view)
-  const leases = legs.map(({ appliance, leg, ipv6 }) =>
-    step(
-      'ingress',
-      site,
-      `lease ${appliance}`,
-      {
-        do: 'lease',
-        instance: { area, name: appliance },
-        interface: leg,
-        within_s: 60,
-        ...(ipv6 && view.site.outside_ipv6 === true ? { ipv6_within_s: ADVERTISED_WITHIN_S } : {}),
-      },
-      `the ${leg} network gives the address`,
-      { after: [`start ${appliance}`] },
-    ),
-  )
+  const leases = leaseSteps(situation, view, area, view.site.outside_ipv6 === true, `the LEG network gives the address`)
+  const left = verb === 'deploy' ? aaaaLeft(view, stack) : new Set<string>()
   const names = stack.ingress.flatMap((entry) => {
     const firewall = firewallOf(stack.firewalls, entry.to)
     if (!entry.dns || firewall === undefined || view.site.dns === undefined) return []
     const lease_step = `lease ${firewall.name}`
-    const ipv6 = proxyOf(view, entry) === undefined ? {} : ({ ipv6: true } as const)
-    const own = entry.own === undefined ? {} : { address: entry.own.address }
+    const records = { ...recordsOf(view, entry), ...(left.has(entry.name) ? { ipv6: 'none' } : {}) }
     // An address of its own moves with the stack: then there is nothing to tell the DNS server.
-    const told = entry.own === undefined || verb === 'deploy'
+    const told = entry.own.length === 0 || verb === 'deploy'
     return [
       ...(told
         ? [
@@ -53,11 +39,13 @@ export function ingress(
               'ingress',
               site,
               `dns ${entry.name}`,
-              { do: 'dns', name: entry.name, ttl_s: entry.ttl_s, lease_step, ...own, ...ipv6 },
+              { do: 'dns', name: entry.name, ttl_s: entry.ttl_s, lease_step, ...records },
               `clients find ${entry.to} by this name`,
               {
                 after: [lease_step],
-                undo: undoable ? [{ do: 'dns-remove', name: entry.name, ...ipv6 }] : [],
+                undo: undoable
+                  ? [{ do: 'dns-remove', name: entry.name, ...(records.ipv6 === undefined ? {} : { ipv6: true }) }]
+                  : [],
               },
             ),
           ]
@@ -74,8 +62,7 @@ export function ingress(
               place: place.name,
               name: entry.name,
               lease_step,
-              ...own,
-              ...ipv6,
+              ...records,
               within_s: entry.ttl_s + 30,
             },
             'a cached answer may live as long as its TTL',
@@ -85,6 +72,35 @@ export function ingress(
     ]
   })
   return [...leases, ...names, ...announcements(situation, view, area), ...checks(situation, view)]
+}
+
+/** The addresses of the outer legs. What needs an IPv6 address fails without one; all else goes on over IPv4. */
+export function leaseSteps(
+  situation: Situation,
+  view: SiteView,
+  area: Area,
+  ipv6_outside: boolean,
+  reason: string,
+): readonly Step[] {
+  const { stack } = situation
+  return outsideLegs(view).map(({ appliance, leg, ipv6 }) => {
+    const prefix = announcers(stack)
+      .filter((each) => each.appliance === appliance)
+      .flatMap(({ prefixes }) => prefixes)
+      .find(looksLike6)
+    const reached = stack.nats.find(({ name }) => name === appliance)?.reaches ?? []
+    const needed = prefix ?? reached.find((name) => looksLike6(view.site.services[name] ?? ''))
+    const needs = needed === undefined ? {} : { ipv6_within_s: NEEDED_WITHIN_S, ipv6_for: needed }
+    const takes = ipv6 && (leg !== 'outside' || ipv6_outside) ? { ipv6_within_s: ADVERTISED_WITHIN_S, ...needs } : {}
+    return step(
+      'ingress',
+      view.site.name,
+      `lease ${appliance}`,
+      { do: 'lease', instance: { area, name: appliance }, interface: leg, within_s: 60, ...takes },
+      reason.replace('LEG', leg),
+      { after: [`start ${appliance}`] },
+    )
+  })
 }
 
 /** The firewall announces by itself, as soon as something is served behind it; here that is seen. */
@@ -149,8 +165,8 @@ function checks(situation: Situation, view: SiteView): readonly Step[] {
     ...groupsOf(view).map(([group]) => `ready ${group}`),
     ...situation.stack.ingress.map((entry) => `dns ${entry.name}`),
   ]
-  return asksOf(situation, view).map(({ number, place, check, words }) => {
-    const over6 = check.family === 6
+  return asksOf(situation, view).map(({ number, place, check, words, alone }) => {
+    const over6 = check.family === 6 && alone !== true
     const id = `check ${number} at ${place}${over6 ? ' over IPv6' : ''}`
     const within_s = over6 ? IPV6_CHECK_S : 90
     return step('verify', view.site.name, id, { do: 'check', place, check, within_s }, words, {
@@ -167,15 +183,19 @@ export type Ask = {
   readonly place: string
   readonly words: string
   readonly check: CheckAction
+  /** The name has nothing but IPv6. */
+  readonly alone?: true
 }
 
 /** The stack's own checks, at every client's place; over both versions of IP where both lead to the stack. */
 export function asksOf(situation: Situation, view: SiteView): readonly Ask[] {
   return situation.clients.flatMap((place) =>
-    situation.stack.checks.flatMap(({ method, url, status, words }, index) => {
+    situation.stack.checks.flatMap(({ method, url, status, words }, index): readonly Ask[] => {
       const ask = { number: index + 1, place: place.name, words }
       const check = { method, url, status }
-      if (!isOver6(situation, view, place, url)) return [{ ...ask, check }]
+      const over = familiesOver(situation, view, place, url)
+      if (over === 'any') return [{ ...ask, check }]
+      if (over === 'IPv6 alone') return [{ ...ask, check: { ...check, family: 6 }, alone: true }]
       return ([4, 6] as const).map((family) => ({ ...ask, check: { ...check, family } }))
     }),
   )
@@ -184,9 +204,15 @@ export function asksOf(situation: Situation, view: SiteView): readonly Ask[] {
 /** Clients that get no answer over IPv6 turn to IPv4: that is told, and does not undo a launch. */
 const IPV6_CHECK_S = 20
 
-function isOver6(situation: Situation, view: SiteView, place: ClientPlace, url: string): boolean {
+function familiesOver(
+  situation: Situation,
+  view: SiteView,
+  place: ClientPlace,
+  url: string,
+): 'any' | 'both' | 'IPv6 alone' {
   const entry = situation.stack.ingress.find(({ name }) => name === new URL(url).hostname)
-  return place.ipv6 === true && entry !== undefined && comesOver6(view, entry)
+  if (place.ipv6 !== true || entry === undefined || !comesOver6(view, entry)) return 'any'
+  return entry.own.length > 0 && ownOf(entry, 4) === undefined ? 'IPv6 alone' : 'both'
 }
 
 /** What outside the stack has to change when it comes up at a site. */
@@ -197,10 +223,10 @@ export function touchPoints(
 ): readonly TouchPoint[] {
   return [
     ...situation.stack.ingress
-      .filter((entry) => entry.dns && (entry.own === undefined || verb === 'deploy'))
+      .filter((entry) => entry.dns && (entry.own.length === 0 || verb === 'deploy'))
       .map((entry) => ({
         kind: 'dns-record' as const,
-        what: `${entry.name} ${comesOver6(view, entry) ? 'A and AAAA' : 'A'}, TTL ${entry.ttl_s} s`,
+        what: `${entry.name} ${recordWords(view, entry)}, TTL ${entry.ttl_s} s`,
       })),
     ...announcers(situation.stack).flatMap(({ appliance, prefixes }) =>
       prefixes.map((prefix) => ({
@@ -213,6 +239,11 @@ export function touchPoints(
       what: `${appliance} on the ${leg} network of ${view.site.name} (${mac})`,
     })),
   ]
+}
+
+function recordWords(view: SiteView, entry: Ingress): string {
+  const over4 = entry.own.length === 0 || ownOf(entry, 4) !== undefined
+  return [...(over4 ? ['A'] : []), ...(comesOver6(view, entry) ? ['AAAA'] : [])].join(' and ')
 }
 
 /** What this operation could not see; an empty list would be a lie. */

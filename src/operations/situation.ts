@@ -105,6 +105,14 @@ export function epochOf(view: SiteView | undefined): number {
   return view?.answer?.observed.claim?.claim.epoch ?? 0
 }
 
+/** A route server as it tells of itself; undefined where it does not. */
+export type RouteServerSight = {
+  readonly place: string
+  readonly as: number | undefined
+  /** The AS that it expects of firewalls. */
+  readonly firewalls_as: number | undefined
+}
+
 /** One route server as it was looked at. */
 export type RouteSight = {
   readonly place: string

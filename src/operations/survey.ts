@@ -1,11 +1,15 @@
+import { familyOf } from '../compile/announced.ts'
+import type { Family } from '../compile/layout.ts'
 import { rawOf, rawWords } from '../compile/raw.ts'
 import { isAnnounceable } from '../compile/route-server.ts'
 import { formatBytes } from '../lib/duration.ts'
+import { looksLike6 } from '../lib/ip6.ts'
 import type { Finding } from '../plan/plan.ts'
+import type { SiteBgp } from '../state/sites.ts'
 import { announcers } from './ingress.ts'
 import { ipv6Findings } from './ipv6.ts'
 import { imageOf } from './objects.ts'
-import { type DnsSight, type SiteView, type Situation, unseen } from './situation.ts'
+import { type DnsSight, type RouteServerSight, type SiteView, type Situation, unseen } from './situation.ts'
 
 /** Copy-on-write pools need room to breathe: below this share of free bytes it is time to act. */
 const full = 0.05
@@ -96,20 +100,54 @@ export function lacksRoutes(situation: Situation, { site, routing = [] }: SiteVi
   const told = routing.map((what) => error(what, undefined))
   return told.concat(
     prefixes.flatMap((prefix) => {
-      if (bgp === undefined)
+      const family = familyOf(prefix)
+      const servers = bgp?.route_servers.filter((each) => familyOf(each) === family) ?? []
+      if (bgp === undefined || servers.length === 0)
         return [
-          error(`${site.name} has no route servers to announce ${prefix} to`, 'add bgp to the site in the site file'),
+          error(
+            `${site.name} has no route servers to announce ${prefix} to`,
+            bgp === undefined
+              ? 'add bgp to the site in the site file'
+              : `an IPv${family} prefix goes by an IPv${family} session: add their addresses to bgp.route-servers of ${site.name}`,
+          ),
+        ]
+      if (family === 6 && site.outside_ipv6 !== true)
+        return [
+          error(
+            `${prefix} can not be announced at ${site.name}: its outside network has no IPv6, so that nothing could be routed to the firewall`,
+            `give it IPv6, and say so: outside: { ipv6: true } of ${site.name} in the site file`,
+          ),
         ]
       if (!isAnnounceable(prefix, bgp))
         return [
           error(
-            `${prefix} can not be announced at ${site.name}: it takes ${bgp.announce.join(', ')}, no longer than /${bgp.max_length}`,
+            `${prefix} can not be announced at ${site.name}: it takes ${takenBy(bgp, family)}`,
             `agree on it with the network team, add it to bgp.announce of ${site.name} in the site file, and give them what lifeboat site routes ${site.name} prints`,
           ),
         ]
       return []
     }),
   )
+}
+
+/** What the route servers say of themselves, where it is not what the site file says. */
+export function otherAs(site: string, bgp: SiteBgp, seen: readonly RouteServerSight[]): readonly string[] {
+  return seen.flatMap(({ place, as, firewalls_as }) => [
+    ...(as === undefined || as === bgp.as
+      ? []
+      : [`${place} of ${site} is AS ${as}, and the site file says AS ${bgp.as}: no session would come up`]),
+    ...(firewalls_as === undefined || firewalls_as === bgp.local_as
+      ? []
+      : [
+          `${place} of ${site} expects firewalls of AS ${firewalls_as}, and the site file says AS ${bgp.local_as}: no session would come up`,
+        ]),
+  ])
+}
+
+function takenBy(bgp: SiteBgp, family: Family): string {
+  const ranges = bgp.announce.filter((each) => familyOf(each) === family)
+  const longest = family === 4 ? bgp.max_length : bgp.max_length6
+  return ranges.length === 0 ? `no IPv${family} prefix` : `${ranges.join(', ')}, no longer than /${longest}`
 }
 
 /**
@@ -165,8 +203,8 @@ function nearlyFull(view: SiteView, hint: string): readonly Finding[] {
 
 /** Central services that the site file gives no address for: the NAT box there would not know where to. */
 export function lacksServices({ stack }: Situation, { site }: SiteView): readonly Finding[] {
-  return stack.nats
-    .flatMap((nat) => nat.reaches)
+  const reached = stack.nats.flatMap((nat) => nat.reaches)
+  const absent = reached
     .filter((name) => site.services[name] === undefined)
     .map((name) =>
       error(
@@ -174,6 +212,16 @@ export function lacksServices({ stack }: Situation, { site }: SiteView): readonl
         `add services: { ${name}: ADDRESS } to ${site.name} in the site file`,
       ),
     )
+  const datagrams = stack.services
+    .filter(({ name, protocol }) => protocol === 'udp' && reached.includes(name))
+    .filter(({ name }) => looksLike6(site.services[name] ?? ''))
+    .map(({ name }) =>
+      error(
+        `service "${name}" is at an IPv6 address at ${site.name}, and its datagrams would have to be translated to get there`,
+        `the proxy of a NAT box carries TCP: give the IPv4 address of ${name} in the site file`,
+      ),
+    )
+  return [...absent, ...datagrams]
 }
 
 export const isError = (finding: Finding): boolean => finding.level === 'error'

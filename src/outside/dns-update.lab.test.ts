@@ -9,7 +9,7 @@ import { decode, encode } from 'dns-packet'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { exchangeUdp } from './dns-exchange.ts'
 import { readBack, resolverView } from './dns-query.ts'
-import { removeAddress, replaceAddress, tryUpdate } from './dns-update.ts'
+import { dropAddress, removeAddress, replaceAddress, tryUpdate } from './dns-update.ts'
 
 /** Against a real BIND on a free port of loopback: the one of the host, or the one in the lab's root filesystem. */
 const secret = randomBytes(32).toString('base64')
@@ -93,6 +93,23 @@ test('both families change in one transaction, and no AAAA record outlives a sit
   await tryUpdate({ ...target(), ipv6: true })
   expect(await serial()).toBe(there)
   await removeAddress({ ...target(), ipv6: true })
+  expect(await found()).toEqual([])
+})
+
+test('a name may have an AAAA record alone, and records are let go of only where they are ours', async () => {
+  const found = async () =>
+    (
+      await Promise.all((['A', 'AAAA'] as const).map((type) => readBack({ server: '127.0.0.1', port, name, type })))
+    ).flatMap(({ addresses }) => addresses)
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.50' })
+  await replaceAddress({ ...target(), ttl_s: 30, address: 'none', ipv6: '2001:db8:100::1' })
+  expect(await found()).toEqual(['2001:db8:100::1'])
+  await replaceAddress({ ...target(), ttl_s: 30, address: '198.51.100.50', ipv6: '2001:db8:100::1' })
+  await dropAddress({ ...target(), address: '198.51.100.51', ipv6: '2001:db8:100::2' })
+  expect(await found()).toEqual(['198.51.100.50', '2001:db8:100::1'])
+  await dropAddress({ ...target(), address: '198.51.100.50' })
+  expect(await found()).toEqual(['2001:db8:100::1'])
+  await dropAddress({ ...target(), address: 'none', ipv6: '2001:db8:100::1' })
   expect(await found()).toEqual([])
 })
 

@@ -18,19 +18,17 @@ export type UpdateTarget = DnsServerAddress & {
 }
 
 /**
- * Makes `address` the only A record of a name, and `ipv6` its only AAAA record, in one transaction: nobody sees the name
- * without an address, nor one family at another site than the other. Tries until the server has acknowledged it with a
- * valid signature; doing it twice is the same as once. RFC 2136, RFC 8945.
+ * Makes `address` the only A record of a name (`none`: it has no A record), and `ipv6` its only AAAA record, in one
+ * transaction: nobody sees the name without an address, nor one family at another site than the other. Tries until the
+ * server has acknowledged it with a valid signature; doing it twice is the same as once. RFC 2136, RFC 8945.
  */
 export async function replaceAddress(
   target: UpdateTarget & { readonly ttl_s: number; readonly address: string; readonly ipv6?: Ipv6Record },
 ): Promise<void> {
   const { name, ttl_s, address, ipv6 } = target
-  if (!isIPv4(address)) throw new OutsideError(target.server, `${name}: ${address} is no IPv4 address`)
-  const data = Buffer.from(address.split('.').map(Number))
   await update(target, [
     deleteAddresses(name, TYPE.A),
-    encodeRecord(name, TYPE.A, CLASS.IN, ttl_s, data),
+    ...(address === 'none' ? [] : [encodeRecord(name, TYPE.A, CLASS.IN, ttl_s, bytesOf4(target, address))]),
     ...(ipv6 === undefined ? [] : [deleteAddresses(name, TYPE.AAAA)]),
     ...(ipv6 === undefined || ipv6 === 'none'
       ? []
@@ -45,6 +43,20 @@ export type Ipv6Record = string | 'none' | undefined
 export async function removeAddress(target: UpdateTarget & { readonly ipv6?: boolean }): Promise<void> {
   const { name, ipv6 = false } = target
   await update(target, [deleteAddresses(name, TYPE.A), ...(ipv6 ? [deleteAddresses(name, TYPE.AAAA)] : [])])
+}
+
+/** Removes these addresses of a name and no others (RFC 2136 section 2.5.4); what is not there is no error. */
+export async function dropAddress(
+  target: UpdateTarget & { readonly address: string; readonly ipv6?: Ipv6Record },
+): Promise<void> {
+  const { name, address, ipv6 } = target
+  const updates = [
+    ...(address === 'none' ? [] : [encodeRecord(name, TYPE.A, CLASS.NONE, 0, bytesOf4(target, address))]),
+    ...(ipv6 === undefined || ipv6 === 'none'
+      ? []
+      : [encodeRecord(name, TYPE.AAAA, CLASS.NONE, 0, bytesOf(address6(ipv6)))]),
+  ]
+  if (updates.length > 0) await update(target, updates)
 }
 
 /**
@@ -63,6 +75,11 @@ export async function tryUpdate(target: UpdateTarget & { readonly ipv6?: boolean
 /** "Delete an RRset": class ANY, TTL 0, no data. RFC 2136 section 2.5.2. */
 function deleteAddresses(name: string, type: number): Buffer {
   return encodeRecord(name, type, CLASS.ANY, 0, Buffer.alloc(0))
+}
+
+function bytesOf4({ server, name }: UpdateTarget, address: string): Buffer {
+  if (!isIPv4(address)) throw new OutsideError(server, `${name}: ${address} is no IPv4 address`)
+  return Buffer.from(address.split('.').map(Number))
 }
 
 function bytesOf(address: bigint): Buffer {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { RouteSight } from '../operations/situation.ts'
+import { looksLike6 } from '../lib/ip6.ts'
+import type { RouteServerSight, RouteSight } from '../operations/situation.ts'
 
 const execute = promisify(execFile)
 
@@ -13,7 +14,8 @@ export async function lookInto(
   prefix: string,
   signal: AbortSignal,
 ): Promise<RouteSight> {
-  const [program = 'vtysh', ...args] = [...place.run, 'vtysh', '-c', `show bgp ipv4 unicast ${prefix} json`]
+  const family = looksLike6(prefix) ? 'ipv6' : 'ipv4'
+  const [program = 'vtysh', ...args] = [...place.run, 'vtysh', '-c', `show bgp ${family} unicast ${prefix} json`]
   try {
     const { stdout } = await execute(program, args, { timeout: limit_ms, killSignal: 'SIGKILL', signal })
     return { place: place.name, via: nextHopsIn(stdout), error: undefined }
@@ -21,6 +23,35 @@ export async function lookInto(
     if (signal.aborted) throw error
     const said = (error as { readonly stderr?: string }).stderr?.trim().split('\n')[0]
     return { place: place.name, via: undefined, error: said || (error as Error).message.split('\n')[0] }
+  }
+}
+
+/** What one route server says of itself, and of the firewalls that it takes sessions from. */
+export async function askWho(
+  place: { readonly name: string; readonly run: readonly string[] },
+  signal: AbortSignal,
+): Promise<RouteServerSight> {
+  const ask = async (words: string): Promise<string> => {
+    const [program = 'vtysh', ...args] = [...place.run, 'vtysh', '-c', words]
+    const limits = { timeout: limit_ms, killSignal: 'SIGKILL', signal } as const
+    return (await execute(program, args, limits)).stdout
+  }
+  try {
+    const [summary, groups] = await Promise.all([ask('show bgp summary json'), ask('show bgp peer-group json')])
+    return { place: place.name, ...whoIn(summary, groups) }
+  } catch (error) {
+    if (signal.aborted) throw error
+    return { place: place.name, as: undefined, firewalls_as: undefined }
+  }
+}
+
+/** The peer groups are those that `lifeboat site routes` prints; by other names nothing is known of them. */
+export function whoIn(summary: string, groups: string): Omit<RouteServerSight, 'place'> {
+  const families = JSON.parse(summary) as Partial<Record<'ipv4Unicast' | 'ipv6Unicast', { readonly as?: number }>>
+  const named = JSON.parse(groups) as Partial<Record<'lifeboat' | 'lifeboat6', { readonly remoteAs?: number }>>
+  return {
+    as: families.ipv4Unicast?.as ?? families.ipv6Unicast?.as,
+    firewalls_as: named.lifeboat?.remoteAs ?? named.lifeboat6?.remoteAs,
   }
 }
 

@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Clock, systemClock } from '../lib/clock.ts'
-import type { DnsSight, RouteSight } from '../operations/situation.ts'
+import type { DnsSight, RouteServerSight, RouteSight } from '../operations/situation.ts'
 import type { CheckAction } from '../plan/plan.ts'
 import type { ClientPlace, Sites } from '../state/sites.ts'
 import { readBack, waitForResolver } from './dns-query.ts'
-import { type Ipv6Record, removeAddress, replaceAddress, tryUpdate, type UpdateTarget } from './dns-update.ts'
+import {
+  dropAddress,
+  type Ipv6Record,
+  removeAddress,
+  replaceAddress,
+  tryUpdate,
+  type UpdateTarget,
+} from './dns-update.ts'
 import { OutsideError } from './error.ts'
-import { lookInto } from './looking-glass.ts'
+import { askWho, lookInto } from './looking-glass.ts'
 import { lookup } from './lookup.ts'
 import { clientProbe, describe, type GoodAnswer, waitForGoodAnswer } from './probe.ts'
 
@@ -24,10 +31,11 @@ type Glance = {
 /** The world outside as the site file describes it; `dir` is where the site file is. Failures are `OutsideError`. */
 export function openOutside(sites: Sites, dir: string, clock: Clock = systemClock) {
   return {
-    /** Points a name at one address of each family at the site's DNS server, and reads it back from there. */
+    /** Points a name at one address of each family, or at none (`none`), at the site's DNS server, and reads it back from there. */
     async setAddress(site: string, name: string, ttl_s: number, address: string, ipv6?: Ipv6Record): Promise<void> {
       const target = updateTarget(site, name)
-      const words = ipv6 === undefined ? address : `${address} and ${ipv6 === 'none' ? 'no AAAA record' : ipv6}`
+      const told4 = address === 'none' ? 'no A record' : address
+      const words = ipv6 === undefined ? told4 : `${told4} and ${ipv6 === 'none' ? 'no AAAA record' : ipv6}`
       await replaceAddress({ ...target, ttl_s, address, ipv6 })
       const read = (type: 'A' | 'AAAA') =>
         readBack({ ...target, type }).catch((error: unknown) => {
@@ -37,7 +45,7 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
         })
       const [a, aaaa] = await Promise.all([read('A'), ipv6 === undefined ? undefined : read('AAAA')])
       const found = [...a.addresses, ...(aaaa?.addresses ?? [])]
-      const wanted = [address, ...(ipv6 === undefined || ipv6 === 'none' ? [] : [ipv6])]
+      const wanted = [address, ipv6].filter((each) => each !== undefined && each !== 'none')
       if (found.join(' ') !== wanted.join(' '))
         throw new OutsideError(
           target.server,
@@ -47,6 +55,11 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
 
     async removeAddress(site: string, name: string, ipv6 = false): Promise<void> {
       await removeAddress({ ...updateTarget(site, name), ipv6 })
+    },
+
+    /** Removes these records of a name and no others. */
+    async dropAddress(site: string, name: string, address: string, ipv6?: Ipv6Record): Promise<void> {
+      await dropAddress({ ...updateTarget(site, name), address, ipv6 })
     },
 
     /** What the site's DNS server says to an update of a name that changes nothing. */
@@ -70,21 +83,19 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
       ipv6?: Ipv6Record,
     ): Promise<void> {
       const found = placeOf(place)
-      await Promise.all([
-        resolved(found, name, 4, address, within_s, signal),
-        ...(ipv6 === undefined ? [] : [resolved(found, name, 6, ipv6 === 'none' ? undefined : ipv6, within_s, signal)]),
-      ])
+      const one = (family: 4 | 6, record: string) =>
+        resolved(found, name, family, record === 'none' ? undefined : record, within_s, signal)
+      await Promise.all([one(4, address), ...(ipv6 === undefined ? [] : [one(6, ipv6)])])
+    },
+
+    /** What the route servers of a site say of themselves, as far as the site file says where to look. */
+    async routeServers(site: string, signal: AbortSignal): Promise<readonly RouteServerSight[]> {
+      return Promise.all(glassesOf(site).map((glass) => askWho(glass, signal)))
     },
 
     /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
     async routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]> {
-      const bgp = sites.sites.find((each) => each.name === site)?.bgp
-      const glasses = bgp?.looking_glasses ?? []
-      return Promise.all(
-        glasses.map(({ run }, index) =>
-          lookInto({ name: bgp?.route_servers[index] ?? `looking glass ${index + 1} of ${site}`, run }, prefix, signal),
-        ),
-      )
+      return Promise.all(glassesOf(site).map((glass) => lookInto(glass, prefix, signal)))
     },
 
     /** Waits for the first good answer at a place. */
@@ -131,6 +142,14 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
         )
       await clock.sleep(200, signal)
     }
+  }
+
+  function glassesOf(site: string): readonly { readonly name: string; readonly run: readonly string[] }[] {
+    const bgp = sites.sites.find((each) => each.name === site)?.bgp
+    return (bgp?.looking_glasses ?? []).map(({ run }, index) => ({
+      name: bgp?.route_servers[index] ?? `looking glass ${index + 1} of ${site}`,
+      run,
+    }))
   }
 
   function updateTarget(site: string, name: string): UpdateTarget {

@@ -254,10 +254,12 @@ export type Action =
       readonly within_s: number
       /** Finds the IPv6 address too, and goes on without one when it is not there so long after the other. */
       readonly ipv6_within_s?: number
+      /** What cannot be done without one: then the step fails. */
+      readonly ipv6_for?: string
     }
   /**
-   * `address` is the stack's own, the same at every site; without it the lease decides. With `ipv6` the AAAA record is ours
-   * too: the address that was found, or none.
+   * `address` is the stack's own, the same at every site, or `none`: no A record; without it the lease decides. With `ipv6`
+   * the AAAA record is ours too: the address that was found or none (`true`), one of the stack's own, or `none`.
    */
   | {
       readonly do: 'dns'
@@ -265,9 +267,17 @@ export type Action =
       readonly ttl_s: number
       readonly lease_step: string
       readonly address?: string
-      readonly ipv6?: true
+      readonly ipv6?: true | string
     }
   | { readonly do: 'dns-remove'; readonly name: string; readonly ipv6?: true }
+  /** Removes records of a name where they still hold these addresses: what others have set there stays. */
+  | {
+      readonly do: 'dns-drop'
+      readonly name: string
+      readonly lease_step: string
+      readonly address?: string
+      readonly ipv6?: true | string
+    }
   /** Waits until a client's resolver answers with the new address. */
   | {
       readonly do: 'dns-seen'
@@ -275,7 +285,7 @@ export type Action =
       readonly name: string
       readonly lease_step: string
       readonly address?: string
-      readonly ipv6?: true
+      readonly ipv6?: true | string
       readonly within_s: number
     }
   /** Waits until the firewall announces its prefixes and the route servers of the site, as far as they can be looked at, have them. */
@@ -335,6 +345,13 @@ export type DrillAction =
       readonly instance: InstanceRef
       readonly check: CheckAction
       readonly trusted: string | undefined
+      readonly within_s: number
+    }
+  /** Waits until the firewall of the bubble would announce: it has a route for each prefix, as what is behind it is served. */
+  | {
+      readonly do: 'offered'
+      readonly instance: InstanceRef
+      readonly prefixes: readonly string[]
       readonly within_s: number
     }
   | { readonly do: 'matrix'; readonly area: Area; readonly probes: readonly PacketProbe[] }

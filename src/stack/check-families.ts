@@ -54,6 +54,7 @@ export function checkFamilies(
   if (verdict === 'deny') return good
   checkWidth(carried, from, to, report)
   if (carried.some(({ traffic: { protocol } }) => protocol === 'tcp' || protocol === 'any')) return good
+  if (to.some(({ routed }) => routed)) return good
   for (const end of from) {
     if (!isOutside6(end)) continue
     const what = `IPv6 from outside comes in by TCP alone, and "${clip(end.word)}" is there`

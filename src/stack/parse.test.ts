@@ -27,7 +27,7 @@ test('the reference stack has no problems, and its defaults are filled in', () =
   })
   expect(stack?.load_balancers[0]?.services[2]?.target).toMatchObject({ pool: { check: { by: 'postgres-primary' } } })
   expect(stack?.protect?.keep).toEqual({ last: 24, hourly: 0, daily: 0 })
-  expect(stack?.ingress).toEqual([{ name: 'shop.example.com', to: 'public', dns: true, ttl_s: 30, own: undefined }])
+  expect(stack?.ingress).toEqual([{ name: 'shop.example.com', to: 'public', dns: true, ttl_s: 30, own: [] }])
 })
 
 test('a machine goes before a segment of the same name; the segment can be named as such', () => {

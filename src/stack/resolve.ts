@@ -1,19 +1,35 @@
 import { formatAddress, prefix } from '../lib/ip.ts'
+import { address6, formatAddress6, looksLike6, prefix6 } from '../lib/ip6.ts'
 import { balanced } from './balanced.ts'
 import { carriedBy, normal6, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
 import type { BalancedService, End, MachineGroup, Nat, OwnAddress, Rule, Segment, Stack } from './stack.ts'
 import { byFamily, instancesOf, type View } from './view.ts'
 
-/** The first address that a host would be given: of a /31 or /32 the first one there is. */
-export function ownAddress({
-  prefix: text,
-  address,
-}: Pick<StackFile['ingress'][string], 'prefix' | 'address'>): OwnAddress | undefined {
-  if (text === undefined) return undefined
-  const own = prefix(text)
-  return { prefix: text, address: address ?? formatAddress(own.network + (own.bits < 31 ? 1 : 0)) }
+/** By family, IPv4 first. */
+function ownAddresses({
+  prefix: prefixes = [],
+  address: addresses = [],
+}: Pick<StackFile['ingress'][string], 'prefix' | 'address'>): readonly OwnAddress[] {
+  const { v4, v6 } = byFamily(prefixes)
+  const chosen = byFamily(addresses)
+  return [
+    ...(v4 === undefined ? [] : [{ prefix: v4, address: chosen.v4 ?? firstIn(v4) }]),
+    ...(v6 === undefined ? [] : [{ prefix: normal6(v6), address: normalAddress6(chosen.v6 ?? firstIn(v6)) }]),
+  ]
 }
+
+/** What a host would be given first: not the network, and over IPv6 not what is any of its routers (RFC 4291 section 2.6.1). */
+export function firstIn(text: string): string {
+  if (looksLike6(text)) {
+    const own = prefix6(text)
+    return formatAddress6(own.network + (own.bits < 127 ? 1n : 0n))
+  }
+  const own = prefix(text)
+  return formatAddress(own.network + (own.bits < 31 ? 1 : 0))
+}
+
+const normalAddress6 = (text: string): string => formatAddress6(address6(text))
 
 /** The file as a `Stack`. Called only where `validate` found no error: every reference is known to hold. */
 export function resolve(view: View): Stack {
@@ -56,7 +72,7 @@ export function resolve(view: View): Stack {
       to: entry.to,
       dns: entry.by.includes('dns'),
       ttl_s: entry.ttl,
-      own: ownAddress(entry),
+      own: ownAddresses(entry),
     })),
     services: Object.entries(file.services).flatMap(([name, { to, port, drill }]) =>
       to === 'internet' ? [] : [{ name, ...port, drill }],

@@ -17,6 +17,8 @@ export type PlacedEnd = {
   /** It has one address, so that the outside address of the firewall can stand for it. */
   readonly single: boolean
   readonly families: Families
+  /** Clients outside reach it over IPv6 by routing, at an address of the stack's own. */
+  readonly routed: boolean
 }
 
 /** The families in which an end has addresses. */
@@ -67,7 +69,11 @@ export function endsOf(
       if (sides === undefined || seenSides === undefined) whole = false
       else if (seenSides.length > 0) {
         const families = familiesOf(view, end, seenSides)
-        found.push({ end, word, index, sides: seenSides, single: isSingle(view, end), families })
+        found.push({
+          ...{ end, word, index, sides: seenSides, families },
+          single: isSingle(view, end),
+          routed: end.kind === 'balanced' && isRouted(view, end.service),
+        })
       } else {
         const what = `a rule can never match: "${clip(word)}" is in segment "${clip(sides[0] ?? '')}", where ${clip(firewall)} has no leg`
         problem(what, `${clip(firewall)} has legs in ${inside.slice(0, 8).map(clip).join(', ')}`)
@@ -153,4 +159,8 @@ function familiesOf(view: View, end: Single, sides: readonly string[]): Families
 function isSingle(view: View, end: Single): boolean {
   if (end.kind === 'balanced') return true
   return end.kind === 'machine' && (own(view.file.machines, end.machine)?.count ?? 1) === 1
+}
+
+function isRouted({ file }: View, service: string): boolean {
+  return Object.values(file.ingress).some(({ to, prefix = [] }) => to === service && prefix.some(looksLike6))
 }

@@ -90,13 +90,12 @@ export const StackFile = fields({
       by: oneOrMore(z.enum(['dns', 'bgp']))
         .default(['dns'])
         .describe('How clients find it: by a name, by a prefix that the firewall announces, or by both.'),
-      prefix: text('a prefix', '203.0.113.16/28')
+      prefix: oneOrMore(text('a prefix', '203.0.113.16/28').meta({ examples: ['203.0.113.16/28'] }))
         .optional()
-        .meta({ examples: ['203.0.113.16/28'] })
-        .describe("The stack's own prefix, with `by: bgp`; it moves with the stack."),
-      address: text('an address', '203.0.113.17')
+        .describe("The stack's own prefix, with `by: bgp`, or one of each family; it moves with the stack."),
+      address: oneOrMore(text('an address', '203.0.113.17'))
         .optional()
-        .describe('Where the service is in the prefix; its first address otherwise.'),
+        .describe('Where the service is in each prefix; its first address otherwise.'),
       ttl: duration('Time to live of the record.').default(30),
     }),
   )

@@ -191,8 +191,11 @@ export type Ingress = {
   /** A record in DNS. */
   readonly dns: boolean
   readonly ttl_s: number
-  /** The stack's own prefix and the service's address in it: the same at every site. Without it the site gives the address. */
-  readonly own: OwnAddress | undefined
+  /**
+   * The stack's own prefixes and the service's address in each, one of a family: the same at every site. Without any the
+   * site gives the address.
+   */
+  readonly own: readonly OwnAddress[]
 }
 
 export type OwnAddress = { readonly prefix: string; readonly address: string }

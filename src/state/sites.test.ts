@@ -43,6 +43,54 @@ test('BGP of a site, IBGP where no other AS is named', () => {
   expect(sites?.sites[0]?.bgp).toMatchObject({ as: 64_500, local_as: 64_500, hops: 1, max_length: 24, hold_s: 6 })
 })
 
+const bgp6 = bgp
+  .replace('10.255.0.2]', '10.255.0.2, 2001:db8:ff::1]')
+  .replace('198.51.100.0/25', '[198.51.100.0/25, 2001:db8:e::/64]')
+  .replace('203.0.113.0/24]', '203.0.113.0/24, 2001:db8:100::/40]')
+const withBgp6 = good
+  .replace('    outside: { bridge: outside }\n', '    outside: { bridge: outside, ipv6: true }\n')
+  .replace('  west:\n', `    ${bgp6}\n  west:\n`)
+
+test('BGP of both families, and a service at an IPv6 address however it is written', () => {
+  const { sites, problems } = parseSites(withBgp6.replace('ldap: 10.101.0.10', 'ldap: 2001:DB8:101:0::10'))
+  expect(problems).toEqual([])
+  expect(sites?.sites[0]?.bgp).toMatchObject({
+    firewalls: ['198.51.100.0/25', '2001:db8:e::/64'],
+    max_length6: 48,
+  })
+  expect(sites?.sites[0]?.services).toEqual({ ldap: '2001:db8:101::10' })
+})
+
+test.each([
+  [
+    'an IPv6 range without a session to go by',
+    withBgp6.replace(', 2001:db8:ff::1]', ']'),
+    'bgp.announce.1: 2001:db8:100::/40 has no session to go by: no route server has an IPv6 address',
+  ],
+  [
+    'an IPv6 range, and no IPv6 addresses of firewalls',
+    withBgp6.replace(', 2001:db8:e::/64]', ']'),
+    'bgp.firewalls: 2001:db8:100::/40 has no session to go by: firewalls have no IPv6 prefix here',
+  ],
+  [
+    'an IPv6 range where there is no IPv6',
+    withBgp6.replace('bridge: outside, ipv6: true', 'bridge: outside'),
+    'bgp.announce.1: 2001:db8:100::/40 could be routed to no firewall: the outside network has no IPv6',
+  ],
+  [
+    'an IPv6 range that is too long',
+    withBgp6.replace('2001:db8:100::/40', '2001:db8:100::/56'),
+    'bgp.announce.1: 2001:db8:100::/56 is longer than max-length-ipv6 48',
+  ],
+  [
+    'two prefixes of one family for firewalls',
+    withBgp6.replace('[198.51.100.0/25,', '[198.51.100.0/25, 198.51.100.128/25,'),
+    'bgp.firewalls: is one prefix of a family, and there are more of IPv4',
+  ],
+])('%s is a problem', (_, text, what) => {
+  expect(parseSites(text).problems.map((each) => each.what)).toContainEqual(expect.stringContaining(what))
+})
+
 test.each([
   ['a bad address', good.replace('10.101.0.10', '10.101.0'), 6, 'sites.east.services.ldap'],
   [

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { BgpFacts } from '../compile/compiled.ts'
 import { parsePrefix } from '../lib/ip.ts'
+import { address6, formatAddress6, looksLike6, parsePrefix6 } from '../lib/ip6.ts'
 import { readYaml, type YamlProblem } from '../lib/yaml.ts'
 import { parseHours, parseRate_bps, type Wan } from './wan.ts'
 
@@ -24,7 +25,7 @@ export type Site = {
   /** The outside network gives IPv6 addresses, by router advertisement or DHCPv6. */
   readonly outside_ipv6?: boolean
   readonly services_bridge: string | undefined
-  /** Address of each central service at this site. */
+  /** Address of each central service at this site, of either family. */
   readonly services: Readonly<Record<string, string>>
   readonly dns: DnsServer | undefined
   readonly bgp?: SiteBgp | undefined
@@ -92,35 +93,48 @@ const asNumber = z
   .refine((value) => value !== 23_456 && value !== 65_535, 'is reserved: nobody has this AS number')
 
 const Prefix = z.string().superRefine((text, context) => {
-  const parsed = parsePrefix(text)
+  const parsed = looksLike6(text) ? parsePrefix6(text) : parsePrefix(text)
   if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.why })
 })
+
+type Family = 4 | 6
 
 const Bgp = z
   .strictObject({
     as: asNumber,
     'local-as': asNumber.optional(),
     'route-servers': z
-      .array(z.ipv4())
-      .min(1, 'needs one or two route servers')
-      .max(2, 'needs one or two route servers'),
+      .array(z.union([z.ipv4(), z.ipv6()], { error: 'needs an address such as 10.255.0.1 or 2001:db8:ff::1' }))
+      .min(1, 'needs one or two route servers of a family'),
     hops: z.int().min(1).max(16).default(1),
     password: z.strictObject({ file: z.string() }).optional(),
-    firewalls: Prefix,
+    firewalls: z.preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(Prefix).min(1)),
     announce: z.array(Prefix).min(1, 'needs a range of which stacks may announce prefixes'),
     'max-length': z.int().min(8).max(32).default(24),
+    'max-length-ipv6': z.int().min(16).max(128).default(48),
     'max-prefixes': z.int().min(1).max(1000).default(8),
     hold: z.int().min(3, 'is 3 s or more').max(180).default(6),
     'looking-glasses': z.array(z.strictObject({ run: z.array(z.string()) })).default([]),
   })
   .superRefine((bgp, context) => {
-    for (const [index, range] of bgp.announce.entries())
-      if (Number(range.split('/')[1]) > bgp['max-length'])
-        context.addIssue({
-          code: 'custom',
-          path: ['announce', index],
-          message: `${range} is longer than max-length ${bgp['max-length']}: nothing of it could be announced`,
-        })
+    const issue = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message })
+    const of = (family: Family, texts: readonly string[]) => texts.filter((text) => looksLike6(text) === (family === 6))
+    for (const family of [4, 6] as const) {
+      if (of(family, bgp['route-servers']).length > 2)
+        issue(['route-servers'], `needs one or two route servers of a family, and has more of IPv${family}`)
+      if (of(family, bgp.firewalls).length > 1)
+        issue(['firewalls'], `is one prefix of a family, and there are more of IPv${family}`)
+    }
+    for (const [index, range] of bgp.announce.entries()) {
+      const family = looksLike6(range) ? 6 : 4
+      const key = family === 6 ? 'max-length-ipv6' : 'max-length'
+      if (Number(range.split('/')[1]) > bgp[key])
+        issue(['announce', index], `${range} is longer than ${key} ${bgp[key]}: nothing of it could be announced`)
+      if (of(family, bgp['route-servers']).length === 0)
+        issue(['announce', index], `${range} has no session to go by: no route server has an IPv${family} address`)
+      else if (of(family, bgp.firewalls).length === 0)
+        issue(['firewalls'], `${range} has no session to go by: firewalls have no IPv${family} prefix here`)
+    }
   })
 
 const Rate = z.string().transform((text, context) => {
@@ -160,34 +174,51 @@ function isZone(zone: string): boolean {
   }
 }
 
-const SiteSchema = z.strictObject({
-  incus: Access,
-  'replication-url': z.url().optional(),
-  pool: z.string().default('default'),
-  outside: z.strictObject({ bridge: z.string(), ipv6: z.boolean().default(false) }),
-  'services-network': z.strictObject({ bridge: z.string() }).optional(),
-  services: z.record(z.string(), z.ipv4()).default({}),
-  controller: z
-    .strictObject({
-      url: z.url({ protocol: /^https$/, error: 'needs an address such as https://lifeboat-east.example.com:8480' }),
-      certificate: z.string(),
-    })
-    .optional(),
-  dns: z
-    .strictObject({
-      server: z.ipv4(),
-      port: z.int().min(1).max(65535).default(53),
-      zone: z.string(),
-      key: z.strictObject({
-        name: z.string(),
-        algorithm: z.literal('hmac-sha256').default('hmac-sha256'),
-        file: z.string(),
-      }),
-    })
-    .optional(),
-  bgp: Bgp.optional(),
-  wan: WanSchema.optional(),
-})
+const SiteSchema = z
+  .strictObject({
+    incus: Access,
+    'replication-url': z.url().optional(),
+    pool: z.string().default('default'),
+    outside: z.strictObject({ bridge: z.string(), ipv6: z.boolean().default(false) }),
+    'services-network': z.strictObject({ bridge: z.string() }).optional(),
+    services: z
+      .record(
+        z.string(),
+        z
+          .union([z.ipv4(), z.ipv6()], { error: 'needs an address such as 10.101.0.10 or 2001:db8:101::10' })
+          .transform((text) => (looksLike6(text) ? formatAddress6(address6(text)) : text)),
+      )
+      .default({}),
+    controller: z
+      .strictObject({
+        url: z.url({ protocol: /^https$/, error: 'needs an address such as https://lifeboat-east.example.com:8480' }),
+        certificate: z.string(),
+      })
+      .optional(),
+    dns: z
+      .strictObject({
+        server: z.ipv4(),
+        port: z.int().min(1).max(65535).default(53),
+        zone: z.string(),
+        key: z.strictObject({
+          name: z.string(),
+          algorithm: z.literal('hmac-sha256').default('hmac-sha256'),
+          file: z.string(),
+        }),
+      })
+      .optional(),
+    bgp: Bgp.optional(),
+    wan: WanSchema.optional(),
+  })
+  .superRefine(({ outside, bgp }, context) => {
+    const index = bgp?.announce.findIndex(looksLike6) ?? -1
+    if (index >= 0 && !outside.ipv6)
+      context.addIssue({
+        code: 'custom',
+        path: ['bgp', 'announce', index],
+        message: `${bgp?.announce[index]} could be routed to no firewall: the outside network has no IPv6 (outside.ipv6)`,
+      })
+  })
 
 const SitesSchema = z.strictObject({
   'lifeboat-sites': z.literal(1),
@@ -276,6 +307,7 @@ function resolveBgp(bgp: z.output<typeof Bgp>): SiteBgp {
     firewalls: bgp.firewalls,
     announce: bgp.announce,
     max_length: bgp['max-length'],
+    max_length6: bgp['max-length-ipv6'],
     max_prefixes: bgp['max-prefixes'],
     hold_s: bgp.hold,
     looking_glasses: bgp['looking-glasses'],

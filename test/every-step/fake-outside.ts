@@ -17,10 +17,12 @@ export function fakeOutside(world: FakeWorld, dns: Map<string, string>): Outside
   return {
     setAddress: async (_site, name, _ttl, address) => void dns.set(name, address),
     removeAddress: async (_site, name) => void dns.delete(name),
+    dropAddress: async (_site, name, address) => void (dns.get(name) === address && dns.delete(name)),
     mayUpdate: async (_site, name) => ({ name, says: 'good', what: '' }),
     resolves: async (_place, name, address, within_s, signal) => {
       await until(within_s, signal, () => dns.get(name) === address, `${name} does not resolve to ${address}`)
     },
+    routeServers: async () => [],
     routes: async (site, prefix) => [{ place: `rs of ${site}`, via: nextHops(world, site, prefix), error: undefined }],
     goodAnswer: async (_place, check, within_s, signal) => {
       const address = () => dns.get(new URL(check.url).hostname)

@@ -88,7 +88,11 @@ function announce({ instance }: ExecContext, verb: string | undefined): ExecResu
   const prefixes = new Set([...conf.matchAll(/^(\S+\/\d+) /gm)].map(([, prefix]) => prefix))
   const what =
     instance.files.get(held)?.content.toString() === 'withdraw' ? 'withdrawn 1.00 held back' : 'announced 1.00 '
-  const sessions = JSON.stringify({ ipv4Unicast: { peers: { '10.255.0.1': { state: 'Established' } } } })
+  const peers = { '10.255.0.1': { state: 'Established' } }
+  const sessions = JSON.stringify({
+    ipv4Unicast: { peers },
+    ipv6Unicast: { peers: { '2001:db8:ff::1': peers['10.255.0.1'] } },
+  })
   return good(`${[...prefixes].map((prefix) => `${prefix} ${what}\n`).join('')}${sessions}\n`)
 }
 
