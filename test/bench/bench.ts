@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { type Customers, eventually, prepareShop, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
 import { down, killSite, returnSite, up } from '../../lab/lab.ts'
 import type { SiteName } from '../../lab/topology.ts'
+import { announcedPrefix } from './announced.ts'
 import { appliances } from './appliances.ts'
 import { checkOfThousand } from './check.ts'
 import { controllerOfThousand } from './controller.ts'
@@ -61,7 +62,10 @@ try {
     await returnSite('west')
     await verb('destroy', 'shop', '--consent', 'shop')
   }
-  if (rounds > 0) summary(cycles, drills, moves, launches)
+  if (rounds > 0) {
+    summary(cycles, drills, moves, launches)
+    await announcedPrefix()
+  }
 } finally {
   await down()
 }

@@ -20,9 +20,10 @@ const bgp: BgpFacts = {
   route_servers: ['10.255.0.1'],
   // Its address is not one of the outside network.
   hops: 2,
-  firewalls: '198.51.100.0/24',
+  firewalls: ['198.51.100.0/24'],
   announce: ['203.0.113.0/24'],
   max_length: 28,
+  max_length6: 48,
   max_prefixes: 8,
   hold_s: 6,
   password: '3fa2',
