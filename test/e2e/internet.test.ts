@@ -1,13 +1,18 @@
-import { writeFileSync } from 'node:fs'
+// On the lab: 60 s
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { lifeboat, verb } from '../../lab/demo/story.ts'
 import { exec, labPaths, up } from '../../lab/lab.ts'
+import { topology } from '../../lab/topology.ts'
+import type { Report } from '../../src/report/report.ts'
 import { incus } from './stage.ts'
 
 /**
  * Machines get out to the Internet by the declared port and by no other. The client's place stands for the Internet: its own
- * counters say what came there, and from whom.
+ * counters say what came there, and from whom. The directory of the site moves to an IPv6 address meanwhile: a machine finds it
+ * under the same name at the same address, by curl's own LDAP, and the directory's counters say how it was asked.
  */
 const project = 'lb-feed'
 const STACK = `lifeboat: 1
@@ -18,7 +23,10 @@ machines:
 appliances:
   out:
     nat: { inside: [app], reaches: [updates] }
+  box:
+    nat: { inside: [app], reaches: [ldap] }
 services:
+  ldap: { port: tcp/389 }
   updates: { to: internet, port: tcp/443 }
 `
 const CLIENT = '192.0.2.10'
@@ -26,6 +34,11 @@ const CLIENT = '192.0.2.10'
 let lease = ''
 const heard = new Map<string, string>()
 let counted = ''
+let over4: Asked
+let over6: Asked
+let moved: Report
+
+type Asked = { readonly answer: string; readonly where: string; readonly counted: string }
 
 beforeAll(async () => {
   await up()
@@ -46,15 +59,49 @@ beforeAll(async () => {
   ] as const)
     heard.set(name, await tried(address, port))
   counted = await nft('list table inet feed')
+
+  await directory('add table inet feed')
+  await directory('add chain inet feed input { type filter hook input priority 0; }')
+  for (const family of ['ipv4', 'ipv6'])
+    await directory(`add rule inet feed input meta nfproto ${family} tcp dport 389 ct state new counter`)
+  over4 = await askedDirectory()
+  moved = await verb('--sites', sitesWithIpv6(), 'deploy', file, '--site', 'east')
+  over6 = await askedDirectory()
 }, 900_000)
 
 afterAll(async () => {
   await exec('client', ['nft', 'delete', 'table', 'inet', 'feed'])
+  await exec('east-ldap', ['nft', 'delete', 'table', 'inet', 'feed'])
   await lifeboat(['destroy', 'feed', '--consent', 'feed'])
 })
 
-async function nft(command: string): Promise<string> {
-  const ran = await exec('client', ['nft', command])
+/** The directory is where it is, and the network team has given it another address. */
+function sitesWithIpv6(): string {
+  const path = join(labPaths.run, 'sites-feed.yaml')
+  const sites = parse(readFileSync(labPaths.sites, 'utf8')) as {
+    readonly sites: Record<string, { readonly services: Record<string, string> }>
+  }
+  const east = sites.sites.east
+  if (east === undefined) throw new Error('the lab has no east')
+  east.services.ldap = topology.sites.east.ldap6
+  writeFileSync(path, stringify(sites, { aliasDuplicateObjects: false }), { mode: 0o600 })
+  return path
+}
+
+/** A search by the name that machines have for it, the address that this name has inside, and what the directory has counted. */
+async function askedDirectory(): Promise<Asked> {
+  const inside = (script: string) => incus('east', 'exec', '--project', project, 'app', '--', 'bash', '-c', script)
+  return {
+    answer: await inside("curl -sS --max-time 10 'ldap://ldap/dc=example,dc=com?cn?sub?(uid=alice)'"),
+    where: await inside('getent ahosts ldap'),
+    counted: await directory('list table inet feed'),
+  }
+}
+
+const directory = (command: string): Promise<string> => nft(command, 'east-ldap')
+
+async function nft(command: string, node: 'client' | 'east-ldap' = 'client'): Promise<string> {
+  const ran = await exec(node, ['nft', command])
   if (ran.exit !== 0) throw new Error(ran.stderr)
   return ran.stdout
 }
@@ -74,4 +121,27 @@ test('the declared port gets there, from the lease of the NAT box on the outside
 test.each(['undeclared', 'undeclared too', 'private'])('%s: silence, and no packet came', (name) => {
   expect(heard.get(name)).toMatch(/exit 124/)
   for (const port of [80, 8443]) expect(counted).toContain(`dport ${port} counter packets 0 `)
+})
+
+describe('a service that has moved to an IPv6 address', () => {
+  test('answers the same machine under the same name, at the same address inside', () => {
+    expect(over4.answer).toContain('cn: Alice')
+    expect(over6.answer).toContain('cn: Alice')
+    expect(over6.where).toBe(over4.where)
+    expect(over6.where).toMatch(/^10\.40\.2\.\d+ /)
+  })
+
+  test('is asked over IPv6, and was not before', () => {
+    const packets = ({ counted: text }: Asked, version: 4 | 6) =>
+      Number(new RegExp(`nfproto ipv${version} .*packets (\\d+)`).exec(text)?.[1])
+    expect([packets(over4, 6), packets(over4, 4)]).toEqual([0, 1])
+    expect(packets(over6, 6)).toBeGreaterThan(0)
+    expect(packets(over6, 4)).toBe(1)
+  })
+
+  test('changes the NAT box that reaches it, and nothing else', () => {
+    const changed = moved.steps.filter(({ phase }) => phase === 'swap' || phase === 'build').map(({ id }) => id)
+    expect(changed.length).toBeGreaterThan(0)
+    expect(changed.filter((id) => !/\bbox\b/.test(id))).toEqual([])
+  })
 })
