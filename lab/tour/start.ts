@@ -5,12 +5,14 @@ import { pino } from 'pino'
 import { openApi } from '../../src/api/openapi.ts'
 import { type Role, roles } from '../../src/api/words.ts'
 import type { VirtualClock } from '../../src/lib/clock.ts'
+import { openAccess } from '../../src/server/access/access.ts'
 import { openApp } from '../../src/server/app.ts'
 import { openAudit } from '../../src/server/audit.ts'
 import { defaults } from '../../src/server/config.ts'
 import { openController } from '../../src/server/controller.ts'
 import { openDatabase } from '../../src/server/database.ts'
 import { serveDocs } from '../../src/server/docs.ts'
+import { accessHandlers } from '../../src/server/handlers/access.ts'
 import { allHandlers } from '../../src/server/handlers/all.ts'
 import { auditHandlers } from '../../src/server/handlers/audit.ts'
 import { openPeers } from '../../src/server/peers.ts'
@@ -35,6 +37,13 @@ export type TourOptions = {
   /** How much quicker than real time the sites live; default: 1. */
   readonly speed?: number
 }
+
+const people = [
+  ['visitor', 'admin'],
+  ['ada', 'commander'],
+  ['grace', 'commander'],
+  ['linus', 'operator'],
+] as const
 
 /** How real and virtual time meet: the sites live in steps of this length. */
 const tick_ms = 40
@@ -77,11 +86,15 @@ export async function startTour({ dir, port, speed = 1 }: TourOptions): Promise<
     }
   })()
   const rounds = openRounds(controller, logger, { probe: false })
+  const access = openAccess(database, lifeboat.clock, audit, false)
+  // Nobody signs in here: they are there to be looked at.
+  for (const [user, role] of people) access.users.fromProvider(user, user, role)
 
   const app = await openApp({
     handlers: {
       ...allHandlers(controller),
       ...auditHandlers(audit),
+      ...accessHandlers({ access, audit, site: controller.site, version: 'tour', oidc: false }),
       me: ({ me }) => me,
       door: () => ({ site: controller.site, version: 'tour', setup: false, tour: true, oidc: false }),
     },

@@ -5,6 +5,7 @@ import type { Lifeboat } from '../../src/lifeboat.ts'
 import type { Sites } from '../../src/state/sites.ts'
 import type { Store } from '../../src/store/store.ts'
 import { goodBubble } from '../../test/every-step/drill-guests.ts'
+import { liveCounts } from './counts.ts'
 import { tourOutside } from './outside.ts'
 import { names } from './stacks.ts'
 
@@ -17,6 +18,7 @@ export function tourWorld(start: Date): { readonly world: FakeWorld; readonly li
   for (const site of world.siteNames) {
     world.site(site).total_bytes = 200_000_000_000
     world.site(site).onExec(goodBubble)
+    world.site(site).onExec(liveCounts)
   }
   const lifeboat: Lifeboat = {
     sites,

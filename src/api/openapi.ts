@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import * as access from './access.ts'
+import * as counters from './counters.ts'
+import * as differences from './differences.ts'
 import { codes, ErrorBody, type ErrorCode } from './errors.ts'
 import { StreamEvent } from './events.ts'
 import * as ingress from './ingress.ts'
@@ -8,6 +10,7 @@ import * as peer from './peer.ts'
 import * as picture from './picture.ts'
 import { type Route, type RouteName, routes } from './routes.ts'
 import * as stacks from './stacks.ts'
+import * as touchpoints from './touchpoints.ts'
 import * as watch from './watch.ts'
 import * as words from './words.ts'
 
@@ -31,7 +34,8 @@ const groups = {
 export function openApi(version: string): OpenApi {
   const answers = z.registry<{ id: string }>()
   const requests = z.registry<{ id: string }>()
-  for (const module of [words, peer, ingress, stacks, picture, operations, access, watch]) {
+  const modules = [words, peer, ingress, stacks, picture, counters, differences, touchpoints, operations, access, watch]
+  for (const module of modules) {
     for (const [name, value] of Object.entries(module)) if (isSchema(value)) add(answers, value, name)
   }
   add(answers, ErrorBody, 'ErrorBody')

@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import * as access from './access.ts'
+import { Counters } from './counters.ts'
+import { Differences } from './differences.ts'
 import type { ErrorCode } from './errors.ts'
 import { OutsideSight } from './ingress.ts'
 import * as operations from './operations.ts'
 import { PeerView } from './peer.ts'
 import { Picture } from './picture.ts'
 import * as stacks from './stacks.ts'
+import { AssumptionsQuery, Touchpoints } from './touchpoints.ts'
 import * as watch from './watch.ts'
 import { OperationId, type Role, StackName } from './words.ts'
 
@@ -39,6 +42,7 @@ const some = z.object({
   stack: StackName.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   before: OperationId.optional().describe('Only older ones than this.'),
+  cycles: z.stringbool().default(true).describe('Also replication cycles that ended well.'),
 })
 const once = z.object({
   'idempotency-key': z
@@ -174,6 +178,35 @@ export const routes = {
     about: 'The stack file as the sites hold it, and what runs otherwise',
     params: ofStack,
     answer: stacks.StackFileView,
+  },
+  differences: {
+    method: 'GET',
+    path: '/api/v1/stacks/:stack/differences',
+    role: 'viewer',
+    group: 'state',
+    about: 'The stack file against what is at both sites, looked at now',
+    params: ofStack,
+    answer: Differences,
+    may: ['refused'],
+  },
+  counters: {
+    method: 'GET',
+    path: '/api/v1/stacks/:stack/counters',
+    role: 'viewer',
+    group: 'state',
+    about: 'What the rules and balancers of the active site have counted, read now',
+    params: ofStack,
+    answer: Counters,
+  },
+  touchpoints: {
+    method: 'GET',
+    path: '/api/v1/stacks/:stack/touchpoints',
+    role: 'viewer',
+    group: 'state',
+    about: 'What a move touches outside the stack, beside what it would touch on physical gear',
+    params: ofStack,
+    query: AssumptionsQuery,
+    answer: Touchpoints,
   },
   sites: {
     method: 'GET',

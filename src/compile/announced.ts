@@ -105,6 +105,6 @@ function watchPort(balancer: LoadBalancer): number {
   return port
 }
 
-function balancerOf(stack: Stack, service: string): LoadBalancer | undefined {
+export function balancerOf(stack: Stack, service: string): LoadBalancer | undefined {
   return stack.load_balancers.find(({ services }) => services.some(({ name }) => name === service))
 }

@@ -12,6 +12,7 @@ import { conditionsOf } from './alarms/conditions.ts'
 import { openNotifier, type ReadSecret } from './alarms/notify.ts'
 import { openApprovals } from './approvals.ts'
 import type { Audit } from './audit.ts'
+import { agesBefore } from './before.ts'
 import { type Bus, openBus } from './bus.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
@@ -87,6 +88,9 @@ export type Controller = {
 /** Between two questions to the watch of a standby. */
 const watch_ms = 60_000
 const never_ms = 365 * 24 * 3_600_000
+
+/** Operations of the history that a start looks at, for the line of the last day. */
+const looked_back = 5000
 
 export function openController(options: ControllerOptions): Controller {
   const { lifeboat, site, database, audit, stacks_dir } = options
@@ -182,6 +186,8 @@ export function openController(options: ControllerOptions): Controller {
       lookout.look(stack).catch(() => {})
     },
   })
+
+  for (const { stack, at, age_ms } of agesBefore(history.list({ limit: looked_back }))) samples.note(stack, age_ms, at)
 
   const controller: Controller = {
     lifeboat,

@@ -5,7 +5,7 @@ import type { History } from './history.ts'
 /** What to expect, from what the same verb took the last times; nothing is claimed without such a time. */
 export function estimateOf(history: History, plan: Plan): PlanView['estimate'] {
   const before = history
-    .list({ stack: plan.stack, limit: 500 })
+    .list({ stack: plan.stack, limit: 500, cycles: plan.verb === 'replicate' })
     .filter((entry) => entry.verb === plan.verb && entry.outcome === 'done')
     .slice(0, 5)
   const moves = plan.verb === 'move' || plan.verb === 'failback'

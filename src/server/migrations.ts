@@ -100,4 +100,7 @@ export const migrations: readonly string[] = [
      slowest_ms INTEGER NOT NULL,
      PRIMARY KEY (stack, ask, slot)
    ) STRICT, WITHOUT ROWID;`,
+  // What is looked for among cycles that come every few seconds.
+  `CREATE INDEX operations_told ON operations (operation)
+     WHERE verb <> 'replicate' OR json_extract(entry, '$.outcome') <> 'done'`,
 ]

@@ -1,9 +1,10 @@
 import type { IngressSight } from '../api/ingress.ts'
-import type { Picture, PictureEdge, PictureNode } from '../api/picture.ts'
+import type { Picture, PictureNode } from '../api/picture.ts'
 import { ingressWords } from '../compile/announced.ts'
-import type { CompiledInstance, Flow, Leg } from '../compile/compiled.ts'
+import type { CompiledInstance, Leg } from '../compile/compiled.ts'
 import { activeView, type Situation } from '../operations/situation.ts'
 import type { Power } from '../state/objects.ts'
+import { edgesOf } from './picture-flows.ts'
 
 /** A stack as it is drawn, with the health that was seen at its active site. */
 export function pictureOf(situation: Situation, asked: readonly IngressSight[] = []): Picture {
@@ -16,6 +17,10 @@ export function pictureOf(situation: Situation, asked: readonly IngressSight[] =
   const instances = view?.compiled.instances ?? []
   const nodes: PictureNode[] = [
     { ...plain('clients', 'clients', 'clients'), notes: ['whoever comes from the outside network'] },
+    ...outer(instances).map((name) => ({
+      ...plain(`network:${name}`, 'network', name),
+      notes: [name === 'outside' ? 'where clients come from' : 'where the central services of the site are'],
+    })),
     ...stack.ingress.map((entry) => ({
       ...plain(`ingress:${entry.name}`, 'ingress', entry.name),
       ...ingressHealth(entry.name, asked),
@@ -23,7 +28,7 @@ export function pictureOf(situation: Situation, asked: readonly IngressSight[] =
     })),
     ...(view?.compiled.segments ?? []).map((segment) => ({
       ...plain(`segment:${segment.name}`, 'segment', segment.name),
-      addresses: [segment.prefix],
+      addresses: [segment.prefix, ...(segment.ipv6 === undefined ? [] : [segment.ipv6.prefix])],
       notes: [`DHCP and DNS by ${segment.anchor} at ${segment.anchor_address}`],
     })),
     ...instances.map((each) =>
@@ -40,7 +45,7 @@ export function pictureOf(situation: Situation, asked: readonly IngressSight[] =
     })),
   ]
   const known = new Set(nodes.map((node) => node.id))
-  const edges = [...ingressEdges(situation), ...legEdges(instances), ...flowEdges(view?.compiled.flows ?? [], known)]
+  const edges = view === undefined ? [] : edgesOf(stack, view.compiled)
   return {
     stack: stack.name,
     site: activeView(situation)?.site.name,
@@ -48,6 +53,12 @@ export function pictureOf(situation: Situation, asked: readonly IngressSight[] =
     nodes,
     edges: edges.filter((edge) => known.has(edge.from) && known.has(edge.to)),
   }
+}
+
+/** Networks of the site that something of the stack has a leg in. */
+function outer(instances: readonly CompiledInstance[]): readonly ('outside' | 'services')[] {
+  const all = instances.flatMap((each) => each.legs.map((leg) => leg.to))
+  return (['outside', 'services'] as const).filter((name) => all.includes(name))
 }
 
 function plain(id: string, kind: PictureNode['kind'], name: string): PictureNode {
@@ -92,43 +103,5 @@ function readyWords(ready: NonNullable<Extract<CompiledInstance, { kind: 'machin
 
 function addressOf(leg: Leg): string {
   if (leg.to !== 'segment') return `by DHCP in ${leg.to} (${leg.mac})`
-  return `${[leg.address, ...leg.also].join(', ')} in ${leg.segment}`
-}
-
-function ingressEdges({ stack }: Situation): readonly PictureEdge[] {
-  return stack.ingress.flatMap((entry) => [
-    edge('clients', `ingress:${entry.name}`, 'flow', `resolve ${entry.name}`),
-    ...stack.firewalls
-      .slice(0, 1)
-      .map((each) => edge(`ingress:${entry.name}`, each.name, 'flow', `leads to ${entry.to}`)),
-  ])
-}
-
-function legEdges(instances: readonly CompiledInstance[]): readonly PictureEdge[] {
-  return instances.flatMap((each) =>
-    each.legs.flatMap((leg) =>
-      leg.to === 'segment' ? [edge(each.name, `segment:${leg.segment}`, 'leg', `${leg.interface} ${leg.address}`)] : [],
-    ),
-  )
-}
-
-/** Flows between what is drawn; an end that is a service of a load balancer is drawn at the balancer. */
-function flowEdges(flows: readonly Flow[], known: ReadonlySet<string>): readonly PictureEdge[] {
-  const found = new Map<string, PictureEdge>()
-  for (const flow of flows) {
-    const from = flow.from === 'anyone' ? 'clients' : known.has(flow.from) ? flow.from : flow.by
-    const to = flow.to.startsWith('central:') || known.has(flow.to) ? flow.to : flow.by
-    if (from === to) continue
-    const words = `${flow.protocol}${flow.ports === undefined ? '' : `/${portWords(flow.ports)}`} by ${flow.by}: ${flow.why}`
-    const one = edge(from, to, 'flow', words)
-    found.set(one.id, one)
-  }
-  return [...found.values()]
-}
-
-const portWords = ({ first, last }: { readonly first: number; readonly last: number }): string =>
-  first === last ? String(first) : `${first}-${last}`
-
-function edge(from: string, to: string, kind: PictureEdge['kind'], words: string): PictureEdge {
-  return { id: `${kind} ${from} ${to} ${words}`, from, to, kind, words }
+  return `${[leg.address, ...leg.also, ...(leg.address6 === undefined ? [] : [leg.address6])].join(', ')} in ${leg.segment}`
 }

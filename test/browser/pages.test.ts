@@ -11,17 +11,19 @@ const pages = [
   ['/stacks/shop/proofs', 'shop'],
   ['/stacks/shop/history', 'shop'],
   ['/stacks/shop/file', 'shop'],
+  ['/stacks/shop/touchpoints', 'shop'],
   ['/stacks/shop/ask/drill', 'Drill shop'],
   ['/stacks/shop/ask/failover', 'Failover shop'],
   ['/operations', 'History'],
   ['/sites', 'Sites'],
   ['/alarms', 'Alarms'],
   ['/audit', 'Audit'],
+  ['/users', 'Users and tokens'],
   ['/nowhere', 'There is no such page'],
 ] as const
 
 /** Colours and widths are looked at where they differ most. */
-const some = ['/', '/stacks/shop', '/stacks/shop/points', '/stacks/shop/ask/failover', '/operations']
+const some = ['/', '/stacks/shop', '/stacks/shop/points', '/stacks/shop/touchpoints', '/stacks/shop/ask/failover']
 const looks: readonly (PersonOptions & {
   readonly name: string
   readonly pages: readonly (readonly [string, string])[]
@@ -69,7 +71,7 @@ describe.skipIf(program === undefined)('every page', () => {
   test('the first key leads past the navigation, and a stack is reached and left by keyboard alone', async () => {
     const { context, page } = await stage.person()
     await page.goto('/')
-    await page.getByRole('link', { name: 'crm' }).waitFor()
+    await page.getByRole('table').getByRole('link', { name: 'crm', exact: true }).waitFor()
     await page.keyboard.press('Tab')
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the page')
     await page.keyboard.press('Enter')
@@ -90,7 +92,8 @@ describe.skipIf(program === undefined)('every page', () => {
     await page.goto('/operations')
     const time = page.locator('table time').first()
     await time.waitFor()
-    const [iso, title] = [await time.getAttribute('datetime'), await time.getAttribute('title')]
+    // Both of one moment: the sites go on, and rows come.
+    const [iso, title] = await time.evaluate((it) => [it.getAttribute('datetime'), it.getAttribute('title')])
     expect(title).toBe(`${new Date(iso!).toISOString().replace('T', ' ').replace('Z', '')} UTC`)
     await context.close()
   })

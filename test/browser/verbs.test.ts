@@ -103,17 +103,17 @@ describe.skipIf(program === undefined)('what a person does on the page', () => {
   test('a lost controller is told, nothing old looks present, and the page goes on where it was', async () => {
     const { context, page } = await stage.person()
     await page.goto('/')
-    await page.getByRole('link', { name: 'crm' }).waitFor()
+    await page.getByRole('table').getByRole('link', { name: 'crm', exact: true }).waitFor()
     stage.cable.pull()
     await page.getByText(/The controller has not been heard since/).waitFor()
-    expect(await page.getByRole('link', { name: 'crm' }).count()).toBe(1)
+    expect(await page.getByRole('table').getByRole('link', { name: 'crm', exact: true }).count()).toBe(1)
     // A page that has nothing yet does not wait for ever.
-    await page.getByRole('link', { name: 'Alarms' }).click()
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Alarms' }).click()
     await page.getByText('the controller does not answer').first().waitFor()
     stage.cable.plug()
     await page.getByText(/The controller has not been heard since/).waitFor({ state: 'detached' })
     await page.getByRole('link', { name: /^Overview/ }).click()
-    await page.getByRole('link', { name: 'crm' }).waitFor()
+    await page.getByRole('table').getByRole('link', { name: 'crm', exact: true }).waitFor()
     await context.close()
   })
 
@@ -122,7 +122,7 @@ describe.skipIf(program === undefined)('what a person does on the page', () => {
     stage.tour.play('power-cut east')
     await page.goto('/')
     await page.getByRole('region', { name: 'site east' }).getByText('no answer').waitFor()
-    await page.getByRole('link', { name: 'crm' }).click()
+    await page.getByRole('table').getByRole('link', { name: 'crm', exact: true }).click()
     await page.getByRole('link', { name: 'Failover' }).click()
     // Without a person's word a silent site is not down.
     await page.getByRole('alert').first().waitFor()

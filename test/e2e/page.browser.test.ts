@@ -38,7 +38,7 @@ test('the link that was printed makes the first admin, and only once', async () 
   await page.getByLabel('Name').fill('ada')
   await page.getByLabel(/^Password/).fill('a long enough password')
   await page.getByRole('button', { name: 'Make this account' }).click()
-  await page.getByRole('link', { name: 'shop', exact: true }).waitFor()
+  await page.getByRole('table').getByRole('link', { name: 'shop', exact: true }).waitFor()
   const again = await fetch(`${controller.address}/api/v1/setup`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

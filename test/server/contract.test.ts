@@ -139,7 +139,7 @@ function anything(route: Route): fc.Arbitrary<Sent> {
     fc.string({ maxLength: 40 }).map(encodeURIComponent),
   )
   const path = fc
-    .tuple(word, fc.option(fc.tuple(fc.constantFrom('limit', 'before', 'stack', 'x'), word)))
+    .tuple(word, fc.option(fc.tuple(fc.constantFrom('x', 'stack', ...Object.keys(route.query?.shape ?? {})), word)))
     .map(
       ([value, query]) =>
         route.path.replace(/:\w+/, value === '' ? 'x' : value) + (query === null ? '' : `?${query[0]}=${query[1]}`),

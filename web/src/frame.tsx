@@ -5,6 +5,7 @@ import { useConnection } from './api/live.ts'
 import { queries, useAnswer } from './api/queries.ts'
 import { nextTheme, theme } from './lib/theme.ts'
 import { Moment } from './parts/moment.tsx'
+import { PlayBar } from './parts/play.tsx'
 
 const places = [
   ['/', 'Overview'],
@@ -51,7 +52,7 @@ export function Frame({
         </Link>
         <nav aria-label="Main">
           {links.map(([to, words]) => (
-            <Link key={to} href={to} aria-current={path === to ? 'page' : undefined}>
+            <Link key={to} href={to} aria-current={path === to ? 'page' : within(path, to) ? 'true' : undefined}>
               {words}
               {to === '/alarms' && alarms > 0 && (
                 <span className="bubble">
@@ -65,6 +66,7 @@ export function Frame({
         <Who me={me} door={door} />
       </header>
       <ConnectionBar />
+      {door.tour && <PlayBar />}
       <main id="main" ref={main} tabIndex={-1}>
         {children}
       </main>
@@ -72,14 +74,21 @@ export function Frame({
   )
 }
 
+/** A stack is found by the overview, an operation by the history. */
+const within = (path: string, to: string): boolean =>
+  to === '/' ? path.startsWith('/stacks/') : path.startsWith(`${to}/`)
+
 function Who({ me, door }: { readonly me: Answer<'me'>; readonly door: Answer<'door'> }) {
   const [shown, setShown] = useState(theme())
   return (
     <div className="who">
       <span>
-        {me.user} <span className="muted">{me.role}</span> <span className="muted">at {door.site}</span>
-        {door.tour && <span className="mark busy">tour</span>}
+        {me.user}{' '}
+        <span className="muted">
+          {me.role} at {door.site}
+        </span>
       </span>
+      {door.tour && <span className="mark busy">tour</span>}
       <button type="button" className="quiet" onClick={() => setShown(nextTheme())}>
         <span className="sr">Colours: </span>
         {shown}

@@ -3,7 +3,12 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { queries } from './api/queries.ts'
 import { App } from './app.tsx'
-import './style.css'
+import './style/base.css'
+import './style/frame.css'
+import './style/tables.css'
+import './style/parts.css'
+import './style/operation.css'
+import './style/picture.css'
 
 createRoot(document.getElementById('page')!).render(
   <StrictMode>

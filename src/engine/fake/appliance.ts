@@ -5,7 +5,7 @@ import { type ExecContext, writeFile } from './site.ts'
 
 /** What an appliance answers to the scripts that look into it and load it; undefined for any other command. */
 export function applianceTool(context: ExecContext): ExecResult | undefined {
-  const at = context.argv.findIndex((word) => /^lifeboat-(look|load|sound)$/.test(word))
+  const at = context.argv.findIndex((word) => /^lifeboat-(look|load|sound|count)$/.test(word))
   const words = context.argv.slice(at + 1)
   switch (context.argv[at]) {
     case 'lifeboat-look':
@@ -13,6 +13,8 @@ export function applianceTool(context: ExecContext): ExecResult | undefined {
     case 'lifeboat-load':
       load(context, words)
       return { exit: 0, stdout: '', stderr: '' }
+    case 'lifeboat-count':
+      return { exit: 0, stdout: counted(context, () => 0), stderr: '' }
     case 'lifeboat-sound':
       return { exit: 0, stdout: '', stderr: '' }
     default:
@@ -75,6 +77,36 @@ function load({ instance }: ExecContext, [verb, digest = '', ...words]: readonly
     for (const path of under(BEFORE)) copy(path, path.slice(BEFORE.length))
     remove(...(read('/etc/lifeboat/before/absent')?.content.toString().split('\n') ?? []))
   }
+}
+
+/** What has passed: so many by each rule and to each server as `number` says of its words. */
+export function counted({ instance }: ExecContext, number: (words: string) => number): string {
+  const text = (path: string) => instance.files.get(path)?.content.toString() ?? ''
+  let chain = ''
+  const nftables = text('/etc/nftables.conf')
+    .split('\n')
+    .flatMap((line) => {
+      chain = /^ {2}chain (\S+)/.exec(line)?.[1] ?? chain
+      const [, verdict = '', comment = ''] = /counter (\w+).* comment "(.*)"$/.exec(line) ?? []
+      if (comment === '') return []
+      const packets = number(comment)
+      return [{ rule: { chain, comment, expr: [{ counter: { packets, bytes: packets * 60 } }, { [verdict]: null }] } }]
+    })
+  const haproxy = text('/etc/haproxy/haproxy.cfg')
+  let service = ''
+  const servers = haproxy.split('\n').flatMap((line) => {
+    service = /^backend (\S+)/.exec(line)?.[1] ?? service
+    const machine = /^ {2}server (\S+)/.exec(line)?.[1]
+    if (machine === undefined) return []
+    const total = number(`${service} ${machine}`)
+    return [`${service},${machine},${total % 7},${total},${total * 700},${total * 9000},UP,60`]
+  })
+  const stats = ['# pxname,svname,scur,stot,bin,bout,status,lastchg', ...servers, ''].join('\n')
+  return [
+    `rules ${coded(JSON.stringify({ nftables }))}`,
+    ...(haproxy === '' ? [] : [`servers ${coded(stats)}`]),
+    '',
+  ].join('\n')
 }
 
 const coded = (text: string): string => Buffer.from(text).toString('base64')

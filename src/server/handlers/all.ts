@@ -1,6 +1,7 @@
 import type { Controller } from '../controller.ts'
 import type { Handlers } from '../route.ts'
 import { approvalHandlers } from './approvals.ts'
+import { closerHandlers } from './closer.ts'
 import { operationHandlers } from './operations.ts'
 import { stateHandlers } from './state.ts'
 import { watchHandlers } from './watch.ts'
@@ -9,6 +10,7 @@ import { watchHandlers } from './watch.ts'
 export function allHandlers(controller: Controller): Partial<Handlers> {
   return {
     ...stateHandlers(controller),
+    ...closerHandlers(controller),
     ...operationHandlers(controller),
     ...watchHandlers(controller),
     ...approvalHandlers(controller),

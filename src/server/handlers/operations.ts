@@ -52,8 +52,12 @@ export function operationHandlers(controller: Controller): Pick<Handlers, Names>
       events(params.operation)
       return reply.type('text/plain; charset=utf-8').send(reportText(report(lifeboat, params.operation)))
     },
-    plan: async ({ body }) => {
-      const planned = await plan(lifeboat, requestOf(controller, { ...body, ...consent(body) }), lifeboat.clock.now())
+    plan: async ({ body, who }) => {
+      const planned = await plan(
+        { ...lifeboat, by: who },
+        requestOf(controller, { ...body, ...consent(body) }),
+        lifeboat.clock.now(),
+      )
       if ('refused' in planned) throw refused(planned.refused)
       return planView(planned.plan, estimateOf(history, planned.plan))
     },

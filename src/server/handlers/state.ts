@@ -13,11 +13,7 @@ type Names = 'overview' | 'stacks' | 'stack' | 'picture' | 'outside' | 'points' 
 
 /** What there is, as it was seen last; one stack is looked at anew. */
 export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
-  const look = async (stack: string): Promise<Situation> => {
-    const situation = await controller.lookout.look(stack)
-    if (situation !== undefined) return situation
-    throw notFound(`no site that answers knows a stack "${stack}"`)
-  }
+  const look = (stack: string) => lookAt(controller, stack)
   return {
     overview: () => ({
       at: controller.lifeboat.clock.now().toISOString(),
@@ -86,13 +82,24 @@ export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
   }
 }
 
+/** One stack, looked at now. */
+export async function lookAt(controller: Controller, stack: string): Promise<Situation> {
+  const situation = await controller.lookout.look(stack)
+  if (situation !== undefined) return situation
+  throw notFound(`no site that answers knows a stack "${stack}"`)
+}
+
 const keepWords = (keep: { readonly last: number; readonly hourly: number; readonly daily: number }): string =>
   `last ${keep.last}, hourly ${keep.hourly}, daily ${keep.daily}`
 
+/** Each is read from its journal. */
+const most_proofs = 100
+
 function proofsOf(controller: Controller, situation: Situation): readonly z.infer<typeof ProofEntry>[] {
   const ran = controller.history
-    .list({ stack: situation.stack.name, limit: 1000 })
+    .list({ stack: situation.stack.name, limit: 1000, cycles: false })
     .filter((entry) => entry.verb === 'drill')
+    .slice(0, most_proofs)
     .flatMap((entry): z.infer<typeof ProofEntry>[] => {
       const report = controller.history.report(entry.operation)
       if (report?.drill === undefined) return []

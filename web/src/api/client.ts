@@ -43,7 +43,9 @@ export async function call<N extends PathName>(name: N, options: CallOptions<N> 
   const [method, path] = paths[name]
   const address = path.replace(/:([a-z]+)/g, (_, key: string) => encodeURIComponent(options.params?.[key] ?? ''))
   const query = new URLSearchParams(
-    Object.entries(options.query ?? {}).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]])),
+    Object.entries(options.query ?? {}).flatMap(([key, value]): [string, string][] =>
+      value === undefined ? [] : [[key, String(value)]],
+    ),
   )
   const limit = options.limit_ms ?? limit_ms
   const answered = await fetch(query.size === 0 ? address : `${address}?${query}`, {

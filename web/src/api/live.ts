@@ -80,8 +80,8 @@ function take(event: StreamEvent): void {
           ? overview.stacks.map((each) => (each.stack === stack.stack ? stack : each))
           : [...overview.stacks, stack].sort((a, b) => a.stack.localeCompare(b.stack)),
       }))
-      void queries.invalidateQueries({ queryKey: keyOf('stack', { stack: stack.stack }) })
-      void queries.invalidateQueries({ queryKey: keyOf('picture', { stack: stack.stack }) })
+      refresh(keyOf('stack', { stack: stack.stack }))
+      refresh(keyOf('picture', { stack: stack.stack }))
       return
     }
     case 'stack-gone':
@@ -95,18 +95,17 @@ function take(event: StreamEvent): void {
         ...overview,
         sites: overview.sites.map((each) => (each.site === event.site.site ? event.site : each)),
       }))
-      void queries.invalidateQueries({ queryKey: ['sites'] })
+      refresh(['sites'])
       return
     case 'alarm':
-      void queries.invalidateQueries({ queryKey: ['alarms'] })
-      void queries.invalidateQueries({ queryKey: keyOf('overview') })
+      change('overview', {}, (overview) => ({ ...overview, alarms: withAlarm(overview.alarms, event.alarm) }))
+      refresh(['alarms'])
       return
     case 'operation': {
       const { operation, stack } = event.operation
-      void queries.invalidateQueries({ queryKey: ['operations'] })
-      void queries.invalidateQueries({ queryKey: keyOf('operation', { operation }) })
-      for (const name of ['stack', 'points', 'proofs', 'file'] as const)
-        void queries.invalidateQueries({ queryKey: keyOf(name, { stack }) })
+      refresh(['operations'])
+      refresh(keyOf('operation', { operation }))
+      for (const name of ['stack', 'points', 'proofs', 'file', 'differences'] as const) refresh(keyOf(name, { stack }))
       return
     }
     case 'step':
@@ -129,4 +128,33 @@ function change<N extends 'overview' | 'operation'>(
   how: (answer: Answer<N>) => Answer<N>,
 ): void {
   queries.setQueryData<Answer<N>>(keyOf(name, params), (answer) => (answer === undefined ? answer : how(answer)))
+}
+
+/** Open ones, worst first, as the controller sorts them. */
+function withAlarm(alarms: Answer<'overview'>['alarms'], alarm: Answer<'overview'>['alarms'][number]) {
+  const others = alarms.filter((each) => each.id !== alarm.id)
+  if (alarm.resolved_at !== undefined) return others
+  return [...others, alarm].sort(
+    (a, b) =>
+      Number(b.severity === 'critical') - Number(a.severity === 'critical') || b.opened_at.localeCompare(a.opened_at),
+  )
+}
+
+/** At most once in so long is the same thing read anew, however often it changes: a thousand stacks have much to tell. */
+const apart_ms = 1_000
+const told = new Map<string, 'once' | 'again'>()
+
+function refresh(queryKey: readonly unknown[]): void {
+  const key = JSON.stringify(queryKey)
+  if (told.has(key)) {
+    told.set(key, 'again')
+    return
+  }
+  told.set(key, 'once')
+  void queries.invalidateQueries({ queryKey })
+  setTimeout(() => {
+    const again = told.get(key) === 'again'
+    told.delete(key)
+    if (again) refresh(queryKey)
+  }, apart_ms)
 }

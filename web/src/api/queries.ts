@@ -1,4 +1,4 @@
-import { QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, QueryClient, type UseQueryResult, useQuery } from '@tanstack/react-query'
 import { type Answer, CallError, call, rememberCsrf } from './client.ts'
 import type { PathName } from './paths.ts'
 
@@ -24,6 +24,8 @@ export function useAnswer<N extends PathName>(
     readonly query?: Readonly<Record<string, string | number | undefined>>
     readonly every_ms?: number
     readonly enabled?: boolean
+    /** While something else is asked for, the answer before stays. */
+    readonly keep?: boolean
   } = {},
 ): UseQueryResult<Answer<N>, Error> {
   return useQuery({
@@ -31,6 +33,7 @@ export function useAnswer<N extends PathName>(
     queryFn: () => call(name, { params, ...(options.query === undefined ? {} : { query: options.query }) }),
     ...(options.every_ms === undefined ? {} : { refetchInterval: options.every_ms }),
     ...(options.enabled === undefined ? {} : { enabled: options.enabled }),
+    ...(options.keep === true ? { placeholderData: keepPreviousData } : {}),
   })
 }
 

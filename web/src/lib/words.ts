@@ -28,3 +28,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
 export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
+
+const touches: Readonly<Record<string, string>> = {
+  'dns-record': 'DNS record',
+  'dhcp-lease': 'DHCP lease',
+  'bgp-prefix': 'BGP prefix',
+}
+
+export const touchWord = (kind: string): string => touches[kind] ?? kind

@@ -2,15 +2,24 @@ import { useMutation } from '@tanstack/react-query'
 import { Link, useLocation } from 'wouter'
 import { type Answer, call } from '../api/client.ts'
 import { queries, useAnswer } from '../api/queries.ts'
+import { useParam } from '../lib/search.ts'
 import { useTitle } from '../lib/title.ts'
 import { Mark } from '../parts/marks.tsx'
 import { Ago, Moment } from '../parts/moment.tsx'
 import { Empty, Failed, Shown } from '../parts/states.tsx'
 
+/** More than a person reads; the worst come first. */
+const most_shown = 200
+
 export function Alarms() {
   useTitle('Alarms')
   const alarms = useAnswer('alarms', {}, { every_ms: 30_000 })
   const approvals = useAnswer('approvals')
+  const [text, setText] = useParam('q')
+  const wanted = text.trim().toLowerCase()
+  const fits = (alarm: Answer<'alarms'>[number]) =>
+    wanted === '' ||
+    [alarm.kind, alarm.stack, alarm.site, alarm.what].some((each) => each?.toLowerCase().includes(wanted))
   return (
     <>
       <h1>Alarms</h1>
@@ -24,19 +33,36 @@ export function Alarms() {
       )}
       <Shown of={alarms}>
         {(data) => {
-          const open = data.filter((alarm) => alarm.resolved_at === undefined)
-          const over = data.filter((alarm) => alarm.resolved_at !== undefined)
+          const open = data.filter((alarm) => alarm.resolved_at === undefined && fits(alarm))
+          const over = data.filter((alarm) => alarm.resolved_at !== undefined && fits(alarm))
           return (
             <>
+              <div className="tools">
+                <label>
+                  <span className="sr">Search alarms</span>
+                  <input
+                    type="search"
+                    placeholder="Search by stack, site, kind"
+                    value={text}
+                    onChange={(event) => setText(event.target.value)}
+                  />
+                </label>
+                <span className="muted" role="status">
+                  {open.length} open, {over.length} resolved in the last week
+                </span>
+              </div>
               {open.length === 0 ? (
-                <Empty>No alarm is open.</Empty>
+                <Empty>{wanted === '' ? 'No alarm is open.' : 'No open alarm fits the search.'}</Empty>
               ) : (
-                open.map((alarm) => <AlarmCard key={alarm.id} alarm={alarm} />)
+                open.slice(0, most_shown).map((alarm) => <AlarmCard key={alarm.id} alarm={alarm} />)
+              )}
+              {open.length > most_shown && (
+                <p className="muted">{open.length - most_shown} more are open: search to see them.</p>
               )}
               {over.length > 0 && (
                 <>
                   <h2>Resolved in the last week</h2>
-                  {over.map((alarm) => (
+                  {over.slice(0, most_shown).map((alarm) => (
                     <AlarmCard key={alarm.id} alarm={alarm} />
                   ))}
                 </>

@@ -51,6 +51,8 @@ function Asked({ stack, verb }: { readonly stack: Answer<'stack'>; readonly verb
     remove: false,
     down: [],
     do: 'look',
+    gone: '',
+    overwrite: '',
     file: stack.definition === undefined ? '' : (stack.definition.file.split('/').slice(-2).join('/') ?? ''),
   })
   const request = requestOf(stack.stack, verb, wishes)
@@ -151,7 +153,7 @@ function requestOf(stack: string, verb: string, wishes: Wishes): Request {
   const point = wishes.point === '' ? {} : { point: wishes.point }
   switch (verb) {
     case 'deploy':
-      return { verb, file: wishes.file }
+      return { verb, file: wishes.file, remove: namesIn(wishes.gone), overwrite: namesIn(wishes.overwrite) }
     case 'drill':
       return { verb, stack, ...point, keep: wishes.keep, remove: wishes.remove }
     case 'failover':
@@ -162,3 +164,5 @@ function requestOf(stack: string, verb: string, wishes: Wishes): Request {
       return { verb, stack } as Request
   }
 }
+
+const namesIn = (text: string): string[] => text.split(/[\s,]+/).filter((name) => name !== '')

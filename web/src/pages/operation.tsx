@@ -4,7 +4,7 @@ import { type Answer, call } from '../api/client.ts'
 import { queries, useAnswer } from '../api/queries.ts'
 import { useNow } from '../lib/now.ts'
 import { useTitle } from '../lib/title.ts'
-import { bytes, capital, duration } from '../lib/words.ts'
+import { bytes, capital, duration, touchWord } from '../lib/words.ts'
 import { Findings } from '../parts/findings.tsx'
 import { Mark, OutcomeMark } from '../parts/marks.tsx'
 import { Moment } from '../parts/moment.tsx'
@@ -66,14 +66,25 @@ function Reported({ report }: { readonly report: Report }) {
       {report.drill !== undefined && <Drill drill={report.drill} />}
       <h2>Steps</h2>
       <Waterfall report={report} />
+      <Log operation={report.operation} open={report.outcome === 'running'} />
       <h2>Touched outside the stack</h2>
       <ul>
         {report.touches.map((touch) => (
           <li key={touch.what}>
-            <strong>{touch.kind}</strong> {touch.what}
+            <strong>{touchWord(touch.kind)}</strong> {touch.what}
           </li>
         ))}
-        <li>{report.physical_devices_touched} physical devices</li>
+        <li>
+          {report.physical_devices_touched} physical devices
+          {report.physical_otherwise !== undefined && (
+            <>
+              ; with VLANs and contexts on them{' '}
+              <Link href={`/stacks/${report.stack}/touchpoints`}>
+                {report.physical_otherwise.touches} touches on {report.physical_otherwise.devices}
+              </Link>
+            </>
+          )}
+        </li>
       </ul>
       <h2>Not tested</h2>
       {report.not_tested.length === 0 ? (
@@ -86,7 +97,6 @@ function Reported({ report }: { readonly report: Report }) {
         </ul>
       )}
       <Findings findings={report.findings} />
-      <Log operation={report.operation} />
       <p>
         <a href={`/api/v1/operations/${report.operation}/report.txt`}>The report as text</a>
       </p>
@@ -179,18 +189,22 @@ function Drill({ drill }: { readonly drill: NonNullable<Report['drill']> }) {
   )
 }
 
-function Log({ operation }: { readonly operation: string }) {
+/** While it runs the newest lines come first, so that they are in sight. */
+function Log({ operation, open }: { readonly operation: string; readonly open: boolean }) {
   const log = useAnswer('operationLog', { operation })
   return (
-    <details>
+    <details open={open}>
       <summary>Journal</summary>
       <Shown of={log}>
         {(lines) => (
           // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and has to by keyboard
           <ol className="log" tabIndex={0} aria-label="journal">
-            {lines.map((line) => (
+            {(open ? lines.toReversed() : lines).map((line) => (
               <li key={`${line.at} ${line.step ?? ''} ${line.text}`}>
-                <Moment at={line.at} /> {line.text}
+                <Moment at={line.at} />
+                <span>
+                  {line.step !== undefined && <strong>{line.step}</strong>} {line.text}
+                </span>
               </li>
             ))}
           </ol>

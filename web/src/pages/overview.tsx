@@ -1,17 +1,12 @@
-import { memo, useDeferredValue } from 'react'
+import { useDeferredValue, useMemo } from 'react'
 import { Link } from 'wouter'
-import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
 import { useParam } from '../lib/search.ts'
 import { useTitle } from '../lib/title.ts'
 import { count } from '../lib/words.ts'
-import { RpoGauge, Spark } from '../parts/gauge.tsx'
-import { Mark, ProofMark, RoleMark } from '../parts/marks.tsx'
-import { Ago } from '../parts/moment.tsx'
 import { SiteCard } from '../parts/site-card.tsx'
+import { type Row, StackTable } from '../parts/stack-table.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
-
-type Row = Answer<'overview'>['stacks'][number]
 
 /** What matters first: a stack that could not be brought back now. */
 const filters = {
@@ -41,7 +36,13 @@ export function Overview() {
                 <ul className="findings">
                   {data.alarms.slice(0, 5).map((alarm) => (
                     <li key={alarm.id} className={alarm.severity === 'critical' ? 'bad' : 'warn'}>
-                      <strong>{alarm.severity}</strong> {alarm.what} <span className="hint">{alarm.todo}</span>
+                      <strong>{alarm.severity}</strong>{' '}
+                      {alarm.stack !== undefined ? (
+                        <Link href={`/stacks/${alarm.stack}`}>{alarm.stack}</Link>
+                      ) : (
+                        (alarm.site ?? alarm.kind)
+                      )}
+                      : {alarm.what} <span className="muted">{alarm.todo}</span>
                     </li>
                   ))}
                 </ul>
@@ -61,10 +62,14 @@ function Stacks({ rows }: { readonly rows: readonly Row[] }) {
   const [show, setShow] = useParam('show')
   const wanted = useDeferredValue(text.trim().toLowerCase())
   const filter = filters[show as keyof typeof filters] ?? filters['']
-  const found = rows.filter(
-    (row) =>
-      filter.of(row) &&
-      (wanted === '' || row.stack.includes(wanted) || row.active === wanted || row.standby === wanted),
+  const found = useMemo(
+    () =>
+      rows.filter(
+        (row) =>
+          filter.of(row) &&
+          (wanted === '' || row.stack.includes(wanted) || row.active === wanted || row.standby === wanted),
+      ),
+    [rows, filter, wanted],
   )
   return (
     <section aria-labelledby="stacks">
@@ -98,89 +103,8 @@ function Stacks({ rows }: { readonly rows: readonly Row[] }) {
       ) : found.length === 0 ? (
         <Empty>No stack fits. {rows.length} are hidden by the search.</Empty>
       ) : (
-        <table className="stacks">
-          <thead>
-            <tr>
-              <th scope="col">Stack</th>
-              <th scope="col">Active</th>
-              <th scope="col">Standby</th>
-              <th scope="col">Newest point</th>
-              <th scope="col">Last day</th>
-              <th scope="col">Proof</th>
-              <th scope="col">Alarms</th>
-            </tr>
-          </thead>
-          <tbody>
-            {found.map((row) => (
-              <StackRow key={row.stack} row={row} />
-            ))}
-          </tbody>
-        </table>
+        <StackTable rows={found} />
       )}
     </section>
   )
-}
-
-const StackRow = memo(function StackRow({ row }: { readonly row: Row }) {
-  return (
-    <tr>
-      <th scope="row">
-        <Link href={`/stacks/${row.stack}`}>{row.stack}</Link>
-        {row.operation !== undefined && (
-          <Link href={`/operations/${row.operation.operation}`} className="mark busy">
-            {row.operation.verb}
-          </Link>
-        )}
-      </th>
-      <td data-label="Active">
-        <Place row={row} site={row.active} as="active" />
-      </td>
-      <td data-label="Standby">
-        <Place row={row} site={row.standby} as="standby" />
-        {row.standby !== undefined && !row.ready && <Mark tone="bad">not ready</Mark>}
-      </td>
-      <td data-label="Newest point">
-        <RpoGauge at={row.newest_point_at} rpo_ms={row.rpo_ms} />
-      </td>
-      <td data-label="Last day">
-        <Spark values={row.spark} rpo_ms={row.rpo_ms} />
-      </td>
-      <td data-label="Proof">
-        <ProofMark state={row.proof.state} words={row.proof.words} />{' '}
-        {row.proof.ended_at !== undefined && (
-          <span className="muted">
-            <Ago at={row.proof.ended_at} />
-          </span>
-        )}
-      </td>
-      <td data-label="Alarms">
-        {row.alarms === 0 ? (
-          <span className="muted">none</span>
-        ) : (
-          <Mark tone={row.worst === 'critical' ? 'bad' : 'warn'}>{count(row.alarms, 'alarm')}</Mark>
-        )}
-      </td>
-    </tr>
-  )
-})
-
-function Place({
-  row,
-  site,
-  as,
-}: {
-  readonly row: Row
-  readonly site: string | undefined
-  readonly as: 'active' | 'standby'
-}) {
-  const others = row.sites.filter((each) => !each.answers || each.role === 'stale' || each.role === 'unknown')
-  const odd = others.find((each) => each.site !== row.active && each.site !== row.standby)
-  if (site !== undefined) return <span>{site}</span>
-  if (odd !== undefined)
-    return (
-      <span>
-        {odd.site} <RoleMark role={odd.role} answers={odd.answers} />
-      </span>
-    )
-  return <span className="muted">no {as}</span>
 }

@@ -1,8 +1,72 @@
+import { Link } from 'wouter'
+import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
 import { useTitle } from '../lib/title.ts'
+import { Mark } from '../parts/marks.tsx'
+import { Ago } from '../parts/moment.tsx'
 import { SiteCard } from '../parts/site-card.tsx'
 import { Shown } from '../parts/states.tsx'
 import { Schedules } from './schedules.tsx'
+
+/** What each controller sees of each site: where the two do not agree, something between them is broken. */
+function Views({ sites }: { readonly sites: Answer<'sites'> }) {
+  const others = sites.filter(({ controller }) => controller.sees !== undefined)
+  return (
+    <>
+      <h2>Who sees whom</h2>
+      <table className="rows">
+        <thead>
+          <tr>
+            <th scope="col">Site</th>
+            <th scope="col">This controller</th>
+            {others.map(({ site, controller }) => (
+              <th key={site} scope="col">
+                Controller of {site}
+                {controller.state === 'silent' && controller.seen_at !== undefined && (
+                  <>
+                    , <Ago at={controller.seen_at} />
+                  </>
+                )}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {sites.map((site) => (
+            <tr key={site.site}>
+              <th scope="row">
+                <Link href={`/?q=${site.site}`}>
+                  {site.site}
+                  <span className="sr">: its stacks</span>
+                </Link>
+              </th>
+              <td data-label="This controller">
+                <Answers answers={site.answers} silence={site.silence} />
+              </td>
+              {others.map(({ site: by, controller }) => {
+                const seen = controller.sees?.find((each) => each.site === site.site)
+                return (
+                  <td key={by} data-label={`Of ${by}`}>
+                    {seen === undefined ? 'not told' : <Answers answers={seen.answers} silence={seen.silence} />}
+                  </td>
+                )
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {others.length === 0 && <p className="muted">No other controller has told what it sees.</p>}
+    </>
+  )
+}
+
+function Answers({ answers, silence }: { readonly answers: boolean; readonly silence: string | undefined }) {
+  return (
+    <>
+      <Mark tone={answers ? 'good' : 'bad'}>{answers ? 'answers' : 'no answer'}</Mark> {silence}
+    </>
+  )
+}
 
 export function Sites() {
   useTitle('Sites')
@@ -18,6 +82,7 @@ export function Sites() {
                 <SiteCard key={site.site} site={site} />
               ))}
             </div>
+            <Views sites={data} />
             <h2>Central services</h2>
             <table className="rows">
               <thead>

@@ -1,6 +1,7 @@
-import { Link } from 'wouter'
+import { Link, useLocation } from 'wouter'
 import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
+import { useParam } from '../lib/search.ts'
 import { bytes, count, duration } from '../lib/words.ts'
 import { Ago, Moment } from '../parts/moment.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
@@ -8,6 +9,7 @@ import { Empty, Shown } from '../parts/states.tsx'
 /** Complete points: each can be drilled or launched. */
 export function Points({ stack, detail }: { readonly stack: string; readonly detail: Answer<'stack'> | undefined }) {
   const places = useAnswer('points', { stack })
+  const [picked] = useParam('point')
   const offered = (verb: string) => detail?.verbs.some((each) => each.verb === verb && each.allowed) ?? false
   return (
     <Shown of={places}>
@@ -27,7 +29,8 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
                 )}
               </h2>
               {place.silence !== undefined && <p className="note bad">{place.silence}</p>}
-              <Timeline points={place.points} />
+              <Timeline points={place.points} picked={picked} />
+              <Picked stack={stack} point={place.points.find((point) => point.name === picked)} offered={offered} />
               {place.points.length > 0 && (
                 <table className="rows">
                   <thead>
@@ -43,7 +46,7 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
                   </thead>
                   <tbody>
                     {place.points.map((point) => (
-                      <tr key={point.name} id={point.name}>
+                      <tr key={point.name} className={point.name === picked ? 'picked' : ''}>
                         <th scope="row">
                           <code>{point.name}</code>
                         </th>
@@ -84,20 +87,70 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
   )
 }
 
-/** Where in time they lie: a hole is seen at once. */
-function Timeline({ points }: { readonly points: Answer<'points'>[number]['points'] }) {
+/** Where in time they lie: a hole is seen at once; one that is picked is offered to be drilled or launched. */
+function Timeline({
+  points,
+  picked,
+}: {
+  readonly points: Answer<'points'>[number]['points']
+  readonly picked: string
+}) {
+  const [path] = useLocation()
   if (points.length < 2) return null
   const times = points.map((point) => Date.parse(point.taken_at))
   const first = Math.min(...times)
   const span = Math.max(...times) - first || 1
+  const place = (time: number) => `${((time - first) / span) * 100}%`
   return (
-    <svg className="timeline" viewBox="0 0 1000 28" preserveAspectRatio="none" role="img" aria-label="points in time">
-      <line x1="0" x2="1000" y1="14" y2="14" />
-      {times.map((time, index) => (
-        <rect key={points[index]!.name} x={((time - first) / span) * 992} y="4" width="8" height="20" rx="2">
-          <title>{points[index]!.taken_at}</title>
-        </rect>
+    <nav className="timeline" aria-label="points in time, the newest last">
+      {[0, 0.25, 0.5, 0.75].map((part) => (
+        <span key={part} className="hour" style={{ left: `${part * 100}%` }}>
+          <Moment at={new Date(first + span * part).toISOString()} />
+        </span>
       ))}
-    </svg>
+      {points.toReversed().map((point) => (
+        <Link
+          key={point.name}
+          href={`${path}?point=${point.name}`}
+          style={{ left: place(Date.parse(point.taken_at)) }}
+          title={`${point.name}, ${bytes(point.sent_bytes)} sent, paused for ${duration(point.pause_ms)}`}
+          aria-current={point.name === picked ? 'true' : undefined}
+        >
+          <span className="sr">{point.name}</span>
+        </Link>
+      ))}
+    </nav>
+  )
+}
+
+function Picked({
+  stack,
+  point,
+  offered,
+}: {
+  readonly stack: string
+  readonly point: Answer<'points'>[number]['points'][number] | undefined
+  readonly offered: (verb: string) => boolean
+}) {
+  if (point === undefined) return null
+  return (
+    <div className="tools" role="status">
+      <strong>
+        <code>{point.name}</code>
+      </strong>
+      <span>
+        taken <Ago at={point.taken_at} />: {point.machines.join(', ')}
+      </span>
+      {offered('drill') && (
+        <Link className="button" href={`/stacks/${stack}/ask/drill?point=${point.name}`}>
+          Drill this point
+        </Link>
+      )}
+      {offered('failover') && (
+        <Link className="button failover" href={`/stacks/${stack}/ask/failover?point=${point.name}`}>
+          Launch this point
+        </Link>
+      )}
+    </div>
   )
 }

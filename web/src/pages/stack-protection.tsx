@@ -1,10 +1,79 @@
 import type { Answer } from '../api/client.ts'
+import { useAnswer } from '../api/queries.ts'
 import { duration } from '../lib/words.ts'
 import { Mark, RoleMark } from '../parts/marks.tsx'
 import { Ago, Moment } from '../parts/moment.tsx'
-import { Empty } from '../parts/states.tsx'
+import { Empty, Shown } from '../parts/states.tsx'
 
 const tones = { running: 'good', stopped: 'plain', paused: 'warn', broken: 'bad' } as const
+
+const answered = {
+  answers: ['good', 'good answers'],
+  silent: ['bad', 'no good answer'],
+  unknown: ['plain', 'not known'],
+} as const
+
+/** What clients get, and what a launch would meet at the standby: asked all the time, not only in a drill. */
+function Outside({ stack }: { readonly stack: string }) {
+  const outside = useAnswer('outside', { stack }, { every_ms: 15_000 })
+  return (
+    <section aria-labelledby="outside">
+      <h2 id="outside">As seen from outside</h2>
+      <Shown of={outside}>
+        {({ asks, services }) => (
+          <>
+            {asks.length === 0 ? (
+              <Empty>Nothing is asked: the stack file has no checks, or the site file no places of clients.</Empty>
+            ) : (
+              <table className="rows">
+                <thead>
+                  <tr>
+                    <th scope="col">Check</th>
+                    <th scope="col">At</th>
+                    <th scope="col">Clients get</th>
+                    <th scope="col">Since</th>
+                    <th scope="col">In the last week</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {asks.map((ask) => {
+                    const tries = ask.week.reduce((all, each) => all + each.tries, 0)
+                    const good = ask.week.reduce((all, each) => all + each.good, 0)
+                    return (
+                      <tr key={`${ask.check} ${ask.place} ${ask.family ?? ''}`}>
+                        <th scope="row">
+                          <code>{ask.check}</code>
+                        </th>
+                        <td data-label="At">
+                          {ask.place}
+                          {ask.family !== undefined && ` over IPv${ask.family}`}
+                        </td>
+                        <td data-label="Clients get">
+                          <Mark tone={answered[ask.state][0]}>{answered[ask.state][1]}</Mark>{' '}
+                          {ask.took_ms !== undefined && duration(ask.took_ms)} {ask.why}
+                        </td>
+                        <td data-label="Since">{ask.since !== undefined && <Moment at={ask.since} />}</td>
+                        <td data-label="Last week">{tries === 0 ? 'nothing' : `${good} of ${tries} good`}</td>
+                      </tr>
+                    )
+                  })}
+                </tbody>
+              </table>
+            )}
+            {services !== undefined && (
+              <p>
+                Central services as the watch at {services.site} saw them <Ago at={services.at} />:{' '}
+                <Mark tone={services.silent.length === 0 ? 'good' : 'bad'}>
+                  {services.silent.length === 0 ? 'all take connections' : `${services.silent.join(', ')} silent`}
+                </Mark>
+              </p>
+            )}
+          </>
+        )}
+      </Shown>
+    </section>
+  )
+}
 
 /** What is asked for, and what each site holds. */
 export function Protection({ stack }: { readonly stack: Answer<'stack'> }) {
@@ -64,6 +133,7 @@ export function Protection({ stack }: { readonly stack: Answer<'stack'> }) {
         <dt>Services</dt>
         <dd>{stack.services.map(({ name, drill }) => `${name} (in a drill: ${drill})`).join('; ') || 'none'}</dd>
       </dl>
+      <Outside stack={stack.stack} />
       {stack.places.map((place) => (
         <section key={place.site} className="card" aria-label={`${stack.stack} at ${place.site}`}>
           <div className="head">

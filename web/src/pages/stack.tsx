@@ -2,6 +2,7 @@ import { lazy, Suspense } from 'react'
 import { Link } from 'wouter'
 import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
+import { useParam } from '../lib/search.ts'
 import { useTitle } from '../lib/title.ts'
 import { capital, count } from '../lib/words.ts'
 import { Findings } from '../parts/findings.tsx'
@@ -13,11 +14,13 @@ import { StackFile } from './stack-file.tsx'
 import { Points } from './stack-points.tsx'
 import { Proofs } from './stack-proofs.tsx'
 import { Protection } from './stack-protection.tsx'
+import { Touchpoints } from './stack-touchpoints.tsx'
 
 // The drawing brings its layout engine with it, which no other page needs.
 const Picture = lazy(() => import('../picture/picture.tsx'))
 
-const tabs = ['picture', 'points', 'protection', 'proofs', 'history', 'file'] as const
+const tabs = ['picture', 'points', 'protection', 'proofs', 'history', 'file', 'touchpoints'] as const
+const named: Readonly<Record<string, string>> = { file: 'Stack file', touchpoints: 'Touch points' }
 
 export function Stack({ stack, tab }: { readonly stack: string; readonly tab: string }) {
   useTitle(`${stack} ${tab}`)
@@ -36,7 +39,7 @@ export function Stack({ stack, tab }: { readonly stack: string; readonly tab: st
             href={each === 'picture' ? `/stacks/${stack}` : `/stacks/${stack}/${each}`}
             aria-current={tab === each ? 'page' : undefined}
           >
-            {each === 'file' ? 'Stack file' : capital(each)}
+            {named[each] ?? capital(each)}
           </Link>
         ))}
       </nav>
@@ -71,14 +74,30 @@ function Tab({
       return <History stack={stack} />
     case 'file':
       return <StackFile stack={stack} />
+    case 'touchpoints':
+      return <Touchpoints stack={stack} />
     default:
       return <p>There is no part called {tab}.</p>
   }
 }
 
 function History({ stack }: { readonly stack: string }) {
-  const operations = useAnswer('operations', {}, { query: { stack, limit: 200 } })
-  return <Shown of={operations}>{(data) => <OperationTable operations={data} />}</Shown>
+  const [all, setAll] = useParam('cycles')
+  const query = { stack, limit: 200, cycles: all === 'yes' ? 'true' : 'false' }
+  const operations = useAnswer('operations', {}, { query, keep: true })
+  return (
+    <>
+      <label className="check">
+        <input
+          type="checkbox"
+          checked={all === 'yes'}
+          onChange={(event) => setAll(event.target.checked ? 'yes' : '')}
+        />
+        Also replication cycles
+      </label>
+      <Shown of={operations}>{(data) => <OperationTable operations={data} />}</Shown>
+    </>
+  )
 }
 
 function Head({ stack }: { readonly stack: Answer<'stack'> }) {
@@ -107,7 +126,7 @@ function Head({ stack }: { readonly stack: Answer<'stack'> }) {
         ))}
         <div className="fact">
           <span className="label">Newest point</span>
-          <RpoGauge at={stack.newest_point_at} rpo_ms={stack.rpo_ms} />
+          <RpoGauge at={stack.newest_point_at} rpo_ms={stack.rpo_ms} known={stack.protection !== 'unknown'} />
           <Spark values={stack.spark} rpo_ms={stack.rpo_ms} />
         </div>
         <div className="fact">

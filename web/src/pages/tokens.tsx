@@ -4,6 +4,7 @@ import { type Answer, call } from '../api/client.ts'
 import { queries, useAnswer } from '../api/queries.ts'
 import { Ago, Moment } from '../parts/moment.tsx'
 import { Empty, Failed, Shown } from '../parts/states.tsx'
+import { Sure } from '../parts/sure.tsx'
 
 const roles = ['viewer', 'operator', 'commander', 'admin'] as const
 
@@ -43,9 +44,9 @@ export function Tokens({ me }: { readonly me: Answer<'me'> }) {
                       {token.expires_at === undefined ? 'never' : <Moment at={token.expires_at} />}
                     </td>
                     <td data-label="Do">
-                      <button type="button" onClick={() => remove.mutate(token.id)}>
+                      <Sure ask={`Take ${token.name} back for good?`} act={() => remove.mutate(token.id)}>
                         Take back<span className="sr"> {token.name}</span>
-                      </button>
+                      </Sure>
                     </td>
                   </tr>
                 ))}

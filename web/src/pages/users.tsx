@@ -6,6 +6,8 @@ import { useTitle } from '../lib/title.ts'
 import { Mark } from '../parts/marks.tsx'
 import { Ago, Moment } from '../parts/moment.tsx'
 import { Failed, Shown } from '../parts/states.tsx'
+import { Sure } from '../parts/sure.tsx'
+import { Password } from './password.tsx'
 import { Tokens } from './tokens.tsx'
 
 type User = Answer<'users'>[number]
@@ -22,6 +24,7 @@ export function Users({ me }: { readonly me: Answer<'me'> }) {
       </p>
       {me.role === 'admin' && <Accounts me={me} />}
       <Tokens me={me} />
+      {me.by === 'session' && <Password />}
     </>
   )
 }
@@ -88,9 +91,9 @@ function Accounts({ me }: { readonly me: Answer<'me'> }) {
                           {user.disabled ? 'Enable' : 'Disable'}
                           <span className="sr"> {user.user}</span>
                         </button>{' '}
-                        <button type="button" onClick={() => remove.mutate(user.user)}>
+                        <Sure ask={`Remove ${user.user} for good?`} act={() => remove.mutate(user.user)}>
                           Remove<span className="sr"> {user.user}</span>
-                        </button>
+                        </Sure>
                       </>
                     )}
                   </td>

@@ -10,6 +10,9 @@ export type Wishes = {
   readonly down: readonly string[]
   readonly do: 'look' | 'stop' | 'discard'
   readonly file: string
+  /** Names of instances, as they were typed. */
+  readonly gone: string
+  readonly overwrite: string
 }
 
 type Props = {
@@ -101,6 +104,17 @@ export function Choices(props: Props) {
           <label>
             Stack file, below the stacks folder of the controller
             <input value={wishes.file} onChange={(event) => change({ ...wishes, file: event.target.value })} />
+          </label>
+          <label>
+            Instances that may go, where the file has them no more
+            <input value={wishes.gone} onChange={(event) => change({ ...wishes, gone: event.target.value })} />
+          </label>
+          <label>
+            Instances whose changes by hand may go
+            <input
+              value={wishes.overwrite}
+              onChange={(event) => change({ ...wishes, overwrite: event.target.value })}
+            />
           </label>
         </fieldset>
       )

@@ -3,9 +3,24 @@ import { useNow } from '../lib/now.ts'
 import { duration } from '../lib/words.ts'
 
 /** Age of the newest complete point against the target: the bar is full at twice the target, the line is the target. */
-export function RpoGauge({ at, rpo_ms }: { readonly at: string | undefined; readonly rpo_ms: number | undefined }) {
+export function RpoGauge({
+  at,
+  rpo_ms,
+  known,
+}: {
+  readonly at: string | undefined
+  readonly rpo_ms: number | undefined
+  /** Whether the site that holds the points answers. */
+  readonly known: boolean
+}) {
   const now = useNow()
   if (rpo_ms === undefined) return <span className="muted">not protected</span>
+  if (at === undefined && !known)
+    return (
+      <span className="mark warn" title="The site that holds the points does not answer.">
+        not known
+      </span>
+    )
   if (at === undefined) return <span className="mark bad">no complete point</span>
   const age_ms = Math.max(0, now - Date.parse(at))
   const tone = age_ms <= rpo_ms ? 'good' : 'bad'

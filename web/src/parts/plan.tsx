@@ -1,5 +1,5 @@
 import type { Answer } from '../api/client.ts'
-import { duration } from '../lib/words.ts'
+import { duration, touchWord } from '../lib/words.ts'
 import { Findings } from './findings.tsx'
 import { Ago } from './moment.tsx'
 
@@ -53,7 +53,7 @@ export function PlanShown({ plan }: { readonly plan: Plan }) {
         <ul>
           {plan.touches.map((touch) => (
             <li key={touch.what}>
-              <strong>{touch.kind}</strong> {touch.what}
+              <strong>{touchWord(touch.kind)}</strong> {touch.what}
             </li>
           ))}
           <li>no physical device</li>

@@ -22,6 +22,17 @@ export function Waterfall({ report }: { readonly report: Report }) {
         {done} of {report.steps.length} done, {duration(total)}
       </p>
       <ol className="waterfall">
+        <li className="axis" aria-hidden="true">
+          <span className="name muted">since the decision</span>
+          <span className="lane">
+            {[0, 0.25, 0.5, 0.75].map((part) => (
+              <span key={part} className="tick" style={{ left: `${part * 100}%` }}>
+                {part === 0 ? '0' : duration(total * part)}
+              </span>
+            ))}
+          </span>
+          <span className="took">{duration(total)}</span>
+        </li>
         {report.steps.map((step) => (
           <li key={step.id} className={step.state.replace(' ', '-')} title={step.reason}>
             <span className="name">
