@@ -15,6 +15,8 @@ export type FileRun = {
   readonly took_s: number
 }
 
+const slow_ms = 250
+
 /**
  * A lab with a shop at both sites takes up to 2 GB; a third one still shortens the whole on two cores. Not where starting a
  * program costs several times what it usually does: there one lab keeps two cores busy, and three are late for everything.
@@ -31,7 +33,6 @@ function slow(): boolean {
   })
   return Math.min(...took) > slow_ms
 }
-const slow_ms = 250
 
 /**
  * Runs every file of lab tests, in labs side by side: much of their time is waiting. A file has its lab for itself,
