@@ -15,7 +15,7 @@ export type FileRun = {
   readonly took_s: number
 }
 
-const slow_ms = 250
+const slow_ms = 150
 
 /**
  * A lab with a shop at both sites takes up to 2 GB; a third one still shortens the whole on two cores. Not where starting a
@@ -24,7 +24,7 @@ const slow_ms = 250
 const most = availableParallelism() > 1 ? Math.min(slow() ? 2 : 3, Math.floor(totalmem() / 4e9)) : 1
 const worlds = ['', 'b', 'c'].slice(0, Math.max(1, most))
 
-/** Starting a hundred programs takes a tenth of a second on a usual machine, half a second under nested virtualisation. */
+/** Starting a hundred programs takes less than a tenth of a second on a usual machine, a quarter under nested virtualisation. */
 function slow(): boolean {
   const took = [1, 2, 3].map(() => {
     const began_ms = performance.now()
