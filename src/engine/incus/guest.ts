@@ -37,7 +37,11 @@ export async function power(site: IncusSite, ref: InstanceRef, verb: PowerVerb, 
   switch (verb) {
     case 'start':
       if (now === 'paused') await change('unfreeze', false, within_s)
-      else if (now !== 'running') await change('start', false, within_s).catch((thrown) => explain(site, ref, thrown))
+      else if (now !== 'running')
+        await change('start', false, within_s).catch(async (thrown: unknown) => {
+          // A controller that died may have asked for the same a moment before.
+          if (powerOf((await load(site, ref)).value.status) !== 'running') await explain(site, ref, thrown)
+        })
       return
     case 'stop': {
       if (now === 'stopped') return
