@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { labPaths, markOf, netnsOf } from './paths.ts'
@@ -21,7 +22,8 @@ export type LabPage = {
  * Starts the controller of a site in the lab's management network, as its service manager would, and leads a port of
  * this machine's loopback to it. It is part of the lab: `lab down` ends it.
  */
-export async function openPage(site: string, port = 8480): Promise<LabPage> {
+export async function openPage(site: string, wanted?: number): Promise<LabPage> {
+  const port = wanted ?? (await freePort())
   const folder = join(labPaths.run, 'page')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const config = join(folder, `${site}.yaml`)
@@ -39,6 +41,19 @@ export async function openPage(site: string, port = 8480): Promise<LabPage> {
   await ready(['nsenter', `--net=${netnsOf('ops')}`, '--', ...relay, `unix:${socket}`, `tcp:${port}`], `inside-${site}`)
   await ready([...relay, `tcp:${port}`, `unix:${socket}`], `outside-${site}`)
   return { address: `http://127.0.0.1:${port}`, link: /http:\S+\/setup#\S+/.exec(said)?.[0], pid }
+}
+
+/** The usual one, or the next that nothing on this machine's loopback has. */
+async function freePort(first = 8480): Promise<number> {
+  for (let port = first; port < first + 20; port++) {
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+    })
+    if (free) return port
+  }
+  throw new LabError(`something listens on each of the ports ${first} to ${first + 19} of 127.0.0.1`)
 }
 
 async function ready(argv: readonly string[], name: string): Promise<void> {

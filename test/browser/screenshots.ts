@@ -6,7 +6,8 @@ import { openStage, program } from './stage.ts'
 const folder = join(import.meta.dirname, '../../docs/screenshots')
 if (program === undefined) throw new Error('no Chromium on this machine: scripts/setup --browser installs it on Debian')
 mkdirSync(folder, { recursive: true })
-const stage = await openStage()
+// In real time, so that ages on the pictures agree with each other.
+const stage = await openStage({ speed: 1 })
 try {
   const { page } = await stage.person({ width: 1280 })
   const shoot = async (name: string) => {
@@ -16,17 +17,21 @@ try {
     console.log(`docs/screenshots/${name}.png`)
   }
   await page.goto('/')
-  await page.getByRole('link', { name: 'shop', exact: true }).waitFor()
+  await page.getByRole('table').getByRole('link', { name: 'shop', exact: true }).waitFor()
   await shoot('overview')
   await page.goto('/stacks/shop')
-  await page.getByText('load balancer').waitFor()
+  await page.getByRole('button', { name: /^lb load balancer/ }).hover()
   await shoot('stack')
   await page.goto('/stacks/shop/points')
   await page.getByRole('table').waitFor()
   await shoot('points')
+  await page.goto('/stacks/shop/touchpoints?access_pairs=2')
+  await page.getByText('With Lifeboat').first().waitFor()
+  await shoot('touchpoints')
   stage.tour.play('power-cut east')
   await page.goto('/')
-  await page.getByText('no answer').first().waitFor()
+  // Of the site itself and of each of the six stacks: the looks end one after the other.
+  await page.getByText('no answer', { exact: true }).nth(6).waitFor({ timeout: 60_000 })
   await shoot('site-lost')
   await page.goto('/stacks/crm/ask/failover')
   await page.getByLabel(/I state that east is down/).check()

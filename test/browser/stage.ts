@@ -26,9 +26,9 @@ export type PersonOptions = {
 }
 export type Person = { readonly context: BrowserContext; readonly page: Page; readonly wrong: string[] }
 
-export async function openStage(): Promise<Stage> {
+export async function openStage({ speed = 10 }: { readonly speed?: number } = {}): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), 'lifeboat-browser-'))
-  const tour = await startTour({ dir, port: 0, speed: 10 })
+  const tour = await startTour({ dir, port: 0, speed })
   const cable = await plugIn(Number(new URL(tour.address).port))
   const address = `http://127.0.0.1:${cable.port}`
   const browser = await openBrowser()
