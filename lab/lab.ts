@@ -85,11 +85,12 @@ export function down(): Promise<void> {
   })
 }
 
-/** Makes the client trust a CA, as a company's clients trust the company's. */
-export async function trust(certificate: string): Promise<void> {
+/** Makes the client trust these CAs and no others, as a company's clients trust the company's. */
+export async function trust(...certificates: readonly string[]): Promise<void> {
   const state = await readState()
   if (state === undefined) throw new LabError('the lab is not up: run `lifeboat lab up`')
-  await putFile(initOf(state, 'client'), clientsCa, await readFile(certificate, 'utf8'))
+  const texts = await Promise.all(certificates.map((each) => readFile(each, 'utf8')))
+  await putFile(initOf(state, 'client'), clientsCa, texts.join(''))
 }
 
 export function cutWan(): Promise<void> {

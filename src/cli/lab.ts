@@ -115,6 +115,15 @@ export function labCommand(): Command {
     })
 
   command
+    .command('trust')
+    .description('make the client trust these CAs, and no others')
+    .argument('<file...>', 'certificates in PEM, such as examples/shop/secrets/ca.crt')
+    .action(async (files: readonly string[]) => {
+      await (await lab()).trust(...files)
+      console.log(`The client trusts ${files.join(', ')}.`)
+    })
+
+  command
     .command('page')
     .description("start a site's controller with its page, on this machine's loopback; lab down ends it")
     .addArgument(siteArgument().argOptional().default('west'))
