@@ -30,7 +30,7 @@ export async function openPage(site: string, wanted?: number): Promise<LabPage> 
   await writeFile(config, stringify({ 'lifeboat-controller': 1, stacks: join(root, 'examples'), data: 'data' }))
   const log = join(labPaths.logs, `page-${site}.log`)
   const argv = ['--sites', labPaths.sites, 'serve', '--site', site, '--config', config, '--listen', `127.0.0.1:${port}`]
-  const pid = start([join(root, 'lifeboat'), ...argv], log)
+  const pid = startBeside([join(root, 'lifeboat'), ...argv], log)
   const said = await until(`the controller of ${site} listens (${log})`, 60_000, async () => {
     const text = readFileSync(log, 'utf8')
     if (/EADDRINUSE|refused|error:/.test(text)) throw new LabError(text.trim())
@@ -58,7 +58,7 @@ async function freePort(first = 8480): Promise<number> {
 
 async function ready(argv: readonly string[], name: string): Promise<void> {
   const log = join(labPaths.logs, `page-${name}.log`)
-  start(argv, log)
+  startBeside(argv, log)
   await until(`the way to the page (${log})`, 60_000, async () => {
     const text = readFileSync(log, 'utf8')
     if (text.includes('ready')) return true
@@ -68,7 +68,7 @@ async function ready(argv: readonly string[], name: string): Promise<void> {
 }
 
 /** Starts it beside this process, to outlive it. */
-function start(argv: readonly string[], log: string): number {
+export function startBeside(argv: readonly string[], log: string): number {
   const out = openSync(log, 'w', 0o600)
   const child = spawn(argv[0] ?? '', argv.slice(1), {
     detached: true,
