@@ -23,7 +23,6 @@ const { values } = parseArgs({
     log: { type: 'string' },
     rate: { type: 'string', default: '10' },
     item: { type: 'string', default: 'lifebelt' },
-    patience: { type: 'string', default: '2' },
   },
 })
 const url = new URL(needed('url'))
@@ -32,8 +31,7 @@ const authorization = `Basic ${Buffer.from(`${needed('user')}:${process.env.SHOP
 const rate_per_s = Number(values.rate)
 if (!(rate_per_s > 0 && rate_per_s <= 1000)) fail('--rate must be more than 0 and at most 1000 (orders per second)')
 
-/** A customer goes away after so many seconds without an answer. */
-const order_limit_ms = Number(values.patience) * 1000
+const order_limit_ms = 2_000
 const lookup_limit_ms = 1_000
 
 const addressOf = nameCache(needed('resolver'))

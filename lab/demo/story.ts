@@ -51,7 +51,6 @@ export async function startCustomers(
   rate_per_s: number,
   ca: string,
   log = join(labPaths.run, 'orders.jsonl'),
-  patience_s = 2,
 ): Promise<Customers> {
   // Only the network is the client's: the program, its CA and its log are files of this machine.
   const { argv } = await commandIn('client', [])
@@ -75,8 +74,6 @@ export async function startCustomers(
       'alice',
       '--rate',
       String(rate_per_s),
-      '--patience',
-      String(patience_s),
       '--log',
       log,
     ],

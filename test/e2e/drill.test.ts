@@ -42,8 +42,7 @@ let frames: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>
 beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
-  // Both sites of a lab share the processors of one machine: what is judged is whether an order fails, not how soon it is answered.
-  customers = await startCustomers(10, ca, undefined, 20)
+  customers = await startCustomers(20, ca)
   await eventually('the first accepted order', 60_000, async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
