@@ -1,9 +1,10 @@
-import type { InstanceObject } from '../../state/objects.ts'
+import type { InstanceObject, InstanceRef } from '../../state/objects.ts'
 import { rateWords } from '../../state/wan.ts'
 import type { Received, Transfer } from '../contract.ts'
 import { refLabel } from '../describe.ts'
 import { EngineError } from '../error.ts'
 import { type Operation, succeeded } from './client.ts'
+import { engineError } from './errors.ts'
 import { load, lookup, patchConfig, path, removeInstance, snapshot, wanted } from './instances.ts'
 import { instanceMarks, ORIGIN, place, projectOf, refuse, SEEDED } from './names.ts'
 import type { IncusSite } from './site.ts'
@@ -35,6 +36,7 @@ export async function receive(
   const source = await load(from.site, transfer.from)
   await snapshot(from.site, transfer.from, transfer.snapshot)
   const origin = source.value.config['volatile.uuid'] ?? ''
+  await endAbandoned(site, from, transfer)
   const before = await replicaBefore(site, transfer.to, origin)
   const sent = await snapshotNames(from.site, transfer.from)
   const incremental = before?.some((name) => sent.includes(name)) ?? false
@@ -113,17 +115,45 @@ async function replicaBefore(
 }
 
 /** Incus notices late that the other end of a transfer is gone; until then the half-made replica is busy being created. */
-const abandoned_limit_ms = 30_000
+const abandoned_limit_ms = 60_000
 
 async function removeAbandoned(site: IncusSite, to: InstanceObject): Promise<void> {
   for (const end = performance.now() + abandoned_limit_ms; ; ) {
     try {
       return await removeInstance(site, to)
-    } catch (error) {
-      if (!(error instanceof EngineError) || error.code !== 'busy' || performance.now() > end) throw error
+    } catch (thrown) {
+      const error = engineError(site.options.site, `remove ${refLabel(to)}`, thrown)
+      if (!(error instanceof EngineError) || error.code !== 'busy' || performance.now() > end) throw thrown
       await new Promise((resolve) => setTimeout(resolve, 500))
     }
   }
+}
+
+/** A transfer whose controller died goes on between the two sites. It is ended, and waited for, before the next begins. */
+async function endAbandoned(site: IncusSite, from: Sender, transfer: Transfer): Promise<void> {
+  const sending = (await runningOn(from.site, transfer.from)).filter(({ description }) =>
+    /^Migrating/.test(description),
+  )
+  if (sending.length === 0) return
+  await Promise.all(sending.map(({ id }) => from.site.client.cancel(id)))
+  for (const end = performance.now() + abandoned_limit_ms; performance.now() < end; ) {
+    if ((await runningOn(site, transfer.to)).length === 0) return
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
+
+async function runningOn(site: IncusSite, ref: InstanceRef): Promise<readonly Listed[]> {
+  const call = { project: projectOf(ref.area) }
+  const { value } = await site.client.get<{ readonly running?: readonly Listed[] }>('/1.0/operations?recursion=1', call)
+  return (value.running ?? []).filter(({ resources }) =>
+    (resources?.instances ?? []).some((url) => url.split('?')[0] === path(ref)),
+  )
+}
+
+type Listed = {
+  readonly id: string
+  readonly description: string
+  readonly resources?: { readonly instances?: readonly string[] } | null
 }
 
 async function snapshotNames(
