@@ -1,5 +1,5 @@
 // On the lab: 88 s
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
@@ -39,10 +39,11 @@ afterAll(async () => {
 })
 
 test('the WAN is cut in the middle of the last copy: the stack serves where it was, and nothing is lost', async () => {
+  const earlier = moves()
   const moving = lifeboat(['move', 'shop', '--to', 'west', '--json'])
-  await journaled('step-started', 'claim of east')
+  await journaled(earlier, 'step-started', 'claim of east')
   await slowWan('500kbit')
-  await journaled('step-started', 'receive db1, last-copy')
+  await journaled(earlier, 'step-started', 'receive db1, last-copy')
   const before = await sentOverWan()
   await eventually('a part of it on the WAN', 60_000, async () => (await sentOverWan()) - before > 30e3)
   await cutWan()
@@ -62,8 +63,9 @@ test('the WAN is cut in the middle of the last copy: the stack serves where it w
 })
 
 test('the WAN and the daemon of the new site are lost after the claim: stuck, never two active, and any controller ends it', async () => {
+  const earlier = moves()
   const moving = lifeboat(['move', 'shop', '--to', 'west', '--json'])
-  await journaled('step-started', 'start lb')
+  await journaled(earlier, 'step-started', 'start lb')
   await Promise.all([cutWan(), killDaemon('west')])
   const ran = await moving
   expect(ran).toMatchObject({ exit: 3 })
@@ -129,16 +131,12 @@ async function cycleCompletes(): Promise<void> {
   })
 }
 
-/** Waits for an event of the newest operation. */
-async function journaled(type: JournalEvent['type'], step: string): Promise<void> {
-  const dir = join(labPaths.run, 'state/operations')
+/** Waits for an event of a move that was not among the `earlier` ones. */
+async function journaled(earlier: readonly string[], type: JournalEvent['type'], step: string): Promise<void> {
   await eventually(`${type} ${step}`, 60_000, async () => {
-    const newest = readdirSync(dir)
-      .filter((each) => each.includes('-move-'))
-      .sort()
-      .at(-1)
-    if (newest === undefined) return false
-    const lines = readFileSync(join(dir, newest, 'journal.jsonl'), 'utf8')
+    const begun = moves().find((each) => !earlier.includes(each))
+    if (begun === undefined) return false
+    const lines = readFileSync(join(operations, begun, 'journal.jsonl'), 'utf8')
       .split('\n')
       .slice(0, -1)
     return lines.some((line) => {
@@ -146,6 +144,15 @@ async function journaled(type: JournalEvent['type'], step: string): Promise<void
       return event.type === type && 'step' in event && event.step === step
     })
   })
+}
+
+const operations = join(labPaths.run, 'state/operations')
+
+/** The moves that have a journal by now. */
+function moves(): readonly string[] {
+  return readdirSync(operations).filter(
+    (each) => each.includes('-move-') && existsSync(join(operations, each, 'journal.jsonl')),
+  )
 }
 
 function anotherController(): string {
