@@ -21,6 +21,12 @@ export async function emptyStage(...examples: readonly 'wiki'[]): Promise<{ read
   return shop
 }
 
+/**
+ * How far a customer is behind the world at most: the TTL of the name, a lookup, and an order that waits for its answer
+ * (examples/shop). What a report says may be less than what the customers had by so much, and by no more.
+ */
+export const behind_ms = 2_000 + 1_000 + 2_000
+
 export async function removeShop(stack = 'shop'): Promise<void> {
   const ran = await lifeboat(['destroy', stack, '--consent', stack])
   if (ran.exit === 0 || ran.stderr.includes('no site that answers knows a stack')) return
