@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
+import type { InBrowser } from './in-browser.ts'
 import { row } from './rows.ts'
 import type { Thousand } from './thousand.ts'
 
@@ -39,5 +40,33 @@ export function controllerOfThousand(): void {
     `${found.starts} cycles of 300 ms`,
     '< 500 ms',
     found.late_p99_ms < 500,
+  )
+  if (found.in_browser === undefined) console.log('no Chromium at /usr/bin: the page was not measured')
+  else page(found.in_browser)
+}
+
+/** The overview of those stacks in a browser. */
+function page(seen: InBrowser): void {
+  const ms = (value: number) => `${Math.round(value)} ms`
+  row(
+    'page, 1,000 stacks: first paint of data',
+    `${ms(seen.paint_ms)}, worst ${ms(seen.paint_worst_ms)}`,
+    `${ms(seen.paint_floor_ms)} answer+frame`,
+    '< 1 s',
+    seen.paint_worst_ms < 1000,
+  )
+  row(
+    'page, 1,000 stacks: update of one stack',
+    `${ms(seen.update_ms)}, worst ${ms(seen.update_worst_ms)}`,
+    `${ms(seen.update_floor_ms)} event`,
+    '< 100 ms',
+    seen.update_worst_ms < 100,
+  )
+  row(
+    'page: JavaScript sent for the overview',
+    `${Math.round(seen.script_bytes / 1000)} kB`,
+    `${seen.rows_in_document} rows drawn`,
+    '< 350 kB',
+    seen.script_bytes < 350_000,
   )
 }

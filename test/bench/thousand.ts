@@ -10,6 +10,7 @@ import { openSchedules } from '../../src/server/schedules.ts'
 import type { Seen } from '../../src/server/seen.ts'
 import { serve } from '../../src/server/serve.ts'
 import { rig } from '../every-step/rig.ts'
+import { type InBrowser, inBrowser } from './in-browser.ts'
 
 /** A process of its own, for its memory is measured: a controller over a thousand fake stacks. Prints what `controller.ts` reads. */
 export type Thousand = {
@@ -24,6 +25,8 @@ export type Thousand = {
   readonly late_p99_ms: number
   readonly late_worst_ms: number
   readonly starts: number
+  /** Absent where there is no browser. */
+  readonly in_browser?: InBrowser
 }
 
 const count = Number(process.argv[2] ?? 1000)
@@ -73,15 +76,21 @@ const began = performance.now()
 const overview = await (await call('/overview')).text()
 const overview_ms = performance.now() - began
 global.gc?.()
+const rss_bytes = process.memoryUsage.rss()
+const { controller, address } = serving
+const in_browser = await inBrowser(address, cookie, controller.summaries, (stack) =>
+  controller.bus.send({ type: 'stack', stack }),
+)
 const found: Thousand = {
   stacks: serving.controller.lookout.seen.size,
-  rss_bytes: process.memoryUsage.rss(),
+  rss_bytes,
   rss_before_bytes,
   idle_share,
   idle_before_share,
   overview_ms,
   overview_bytes: overview.length,
   ...late,
+  ...(in_browser === undefined ? {} : { in_browser }),
 }
 console.log(JSON.stringify(found))
 rmSync(dir, { recursive: true })
