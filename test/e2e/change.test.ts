@@ -1,4 +1,5 @@
 // On the lab: 115 s
+// Alone on a slow machine.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,5 @@
 // On the lab: 110 s
+// Alone on a slow machine.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
