@@ -59,7 +59,7 @@ const LOST = 'the operation is not known any more: the daemon was started again 
 const RUNNING_BELOW = 200
 
 export function incusClient(options: IncusOptions): IncusClient {
-  const agent = agentOf(options)
+  let agent = agentOf(options)
   const origin = options.socket === undefined ? (options.url ?? '').replace(/\/$/, '') : 'http://incus'
 
   async function raw(method: Method | 'GET', path: string, body: unknown, call: CallOptions) {
@@ -68,10 +68,11 @@ export function incusClient(options: IncusOptions): IncusClient {
     if (call.project !== undefined) url.searchParams.set('project', call.project)
     const deadline = AbortSignal.timeout((call.within_s ?? (method === 'GET' ? READ_S : REQUEST_S)) * 1000)
     const plain = typeof body === 'string' || body instanceof Uint8Array
+    const used = agent
     try {
       const response = await request(url, {
         method,
-        dispatcher: agent,
+        dispatcher: used,
         signal: call.signal === undefined ? deadline : AbortSignal.any([call.signal, deadline]),
         headers: { ...(plain ? {} : { 'content-type': 'application/json' }), ...call.headers },
         body: body === undefined ? null : plain ? body : JSON.stringify(body),
@@ -79,6 +80,11 @@ export function incusClient(options: IncusOptions): IncusClient {
       const text = await response.body.text()
       return { status: response.statusCode, headers: response.headers, text }
     } catch (thrown) {
+      // Connections of a site that lost its power stay open here and answer nothing; a new one is refused, or not made, soon.
+      if (deadline.aborted && agent === used) {
+        agent = agentOf(options)
+        used.close().catch(() => {})
+      }
       // Named here: a transfer talks to two sites, and the reader must know which one did not answer.
       throw engineError(options.site, '', thrown)
     }
