@@ -12,7 +12,13 @@ let world: World
 
 beforeAll(async () => {
   world = await startWorld(join(import.meta.dirname, '../golden/policy/stack.yaml'))
-  const ports = { web1: ['80', '81'], web2: ['80', '81'], ops: ['22'], ops2: ['22'], desk: ['8005', '8500', '7000'] }
+  const ports = {
+    web1: ['80', '81'],
+    web2: ['80', '81'],
+    ops: ['22'],
+    ops2: ['22'],
+    desk: ['8005', '8500', '7000', 'udp/9005', 'udp/9011'],
+  }
   await Promise.all(
     Object.entries(ports).map(([name, own]) => world.serve(name, [process.execPath, MACHINE, name, ...own])),
   )
@@ -78,6 +84,14 @@ describe('between segments', () => {
     expect(await inside('ops', desk, 7000)).toBe('nothing')
   })
 
+  test('a range of UDP ports lets in what is in it, and answers come back', async () => {
+    const desk = addressOf('desk')
+    expect(await datagram('ops', desk, 9005)).toBe('desk')
+    expect(await datagram('ops2', desk, 9005)).toBe('desk')
+    expect(await datagram('ops', desk, 9011)).toBe('nothing')
+    expect(await datagram('web1', desk, 9005)).toBe('nothing')
+  })
+
   test('what no rule allows is denied: the way out, and the way back', async () => {
     expect(await inside('desk', addressOf('ops'), 22)).toBe('nothing')
     expect(await inside('ops', outside.customer, 80)).toBe('nothing')
@@ -123,6 +137,16 @@ async function icmp(address: string, type: number): Promise<string> {
     if (select($bits, undef, undef, 0.5)) { recv($s, my $got, 1500, 0); print unpack("C", substr($got, 20, 1)) } else { print "nothing" }`
   const ran = await world.inside(outside.place, ['perl', '-MSocket', '-e', script])
   return ran.exit === 0 ? ran.stdout : ran.stderr
+}
+
+/** Who answers one datagram. */
+async function datagram(place: string, address: string, port: number): Promise<string> {
+  const script = `
+    socket(my $s, PF_INET, SOCK_DGRAM, 0) or die; send($s, "who", 0, sockaddr_in(${port}, inet_aton("${address}"))) or exit print "nothing";
+    my $bits = ""; vec($bits, fileno($s), 1) = 1;
+    my $got; print select($bits, undef, undef, 0.5) && defined recv($s, $got, 1500, 0) ? $got : "nothing"`
+  const ran = await world.inside(place, ['perl', '-MSocket', '-e', script])
+  return ran.exit === 0 || ran.stdout === 'nothing' ? ran.stdout : ran.stderr
 }
 
 /** Packets that rules of these words have matched. */
