@@ -1,4 +1,4 @@
-// On the lab: 18 s
+// On the lab: 22 s
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificate } from './appliances/certificate.ts'
@@ -27,8 +27,8 @@ beforeAll(async () => {
 })
 afterAll(() => world?.end())
 
-/** web at two ports, the backup, api for three services, and one of the two databases of each kind but reports. */
-const GOOD = 2 + 2 + 1 + 6 + 5 + 2 + 1
+/** web at two ports, the backup, api for four services, the portal's backups, one of the two databases of each kind but reports. */
+const GOOD = 2 + 2 + 1 + 8 + 3 + 5 + 2 + 1
 
 describe('requests', () => {
   test('without TLS are sent to https, host and path kept', async () => {
@@ -195,8 +195,6 @@ describe('servers', () => {
   })
 
   test('that are not well are left out; the backup serves while none is well, and stops when one is', async () => {
-    const say = (name: string, state: string) =>
-      world.at(name, ['curl', '-s', '-X', 'PUT', `http://127.0.0.1:80/${state}`])
     await say('web1', 'sick')
     await until(async () => names(await several(4, () => get('https://shop.example.com/'))) === 'web2')
     await say('web2', 'sick')
@@ -204,6 +202,25 @@ describe('servers', () => {
     await say('web1', 'well')
     await until(async () => names(await several(4, () => get('https://shop.example.com/'))) === 'web1')
     await say('web2', 'well')
+  })
+
+  test('of several backups all serve while nobody of the pool is good; the cookie has the name that it was given', async () => {
+    const portal = (cookie?: string) => {
+      const options = cookie === undefined ? [] : ['-H', `Cookie: ${cookie}`]
+      return get(`http://${balancer()}:8083/`, options, undefined, 'web1')
+    }
+    const first = await portal()
+    expect(['api1', 'api2']).toContain(first.name)
+    const [cookie = '', ...attributes] = String(first.headers['set-cookie']).split('; ')
+    expect(cookie).toBe(`SESSION=${first.name}`)
+    expect(attributes).not.toContain('Secure')
+    expect(names(await several(4, () => portal(cookie)))).toBe(first.name)
+    for (const name of ['api1', 'api2']) await say(name, 'sick')
+    await until(async () => names(await several(6, () => portal())) === 'sorry web1 web2')
+    await say('api2', 'well')
+    await until(async () => names(await several(6, () => portal())) === 'api2')
+    expect((await portal(cookie)).name).toBe('api2')
+    await say('api1', 'well')
   })
 
   test('a primary that is gone takes its clients along: nobody else is one', async () => {
@@ -268,10 +285,12 @@ const patient = ['--max-time', '20']
 
 /** Lets machines answer those whom they have kept waiting. */
 async function letGo(...machines: readonly string[]): Promise<void> {
-  for (const name of machines) {
-    const port = name.startsWith('web') ? 80 : 8080
-    await world.at(name, ['curl', '-s', '-X', 'PUT', `http://127.0.0.1:${port}/go`])
-  }
+  for (const name of machines) await say(name, 'go')
+}
+
+async function say(machine: string, what: 'sick' | 'well' | 'go'): Promise<void> {
+  const port = machine.startsWith('web') ? 80 : 8080
+  await world.at(machine, ['curl', '-s', '-X', 'PUT', `http://127.0.0.1:${port}/${what}`])
 }
 
 /** Servers of a backend that have a request to answer. */
