@@ -705,15 +705,15 @@ async function watchedAt(lifeboat: Lifeboat, situation: Situation, view: SiteVie
   if (wanted === undefined || !isUp(view)) return undefined
   const engine = engineOf(lifeboat, view.site.name)
   const instance = { area: wanted.object.area, name: wanted.object.name }
-  const lease = (leg: 'outside' | 'services') =>
-    wanted.watch.legs.some((each) => each.interface === leg) ? engine.leaseOf(instance, leg) : undefined
+  const leases = wanted.watch.legs.map(
+    async ({ interface: leg }) => [leg, await engine.leaseOf(instance, leg)] as const,
+  )
   try {
-    const [{ silent, words }, outside, services] = await Promise.all([
+    const [{ silent, words }, ...held] = await Promise.all([
       reach(engine, { instance, services: wanted.watch.services, within_s: 1 }),
-      lease('outside'),
-      lease('services'),
+      ...leases,
     ])
-    return { silent, words, leases: { outside, services } }
+    return { silent, words, leases: Object.fromEntries(held) }
   } catch (error) {
     if (error instanceof EngineError) return undefined
     throw error

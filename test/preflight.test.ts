@@ -80,6 +80,16 @@ test('without a watch at the standby nobody can tell of leases and services ther
   expect(text).toMatch(/services at west +ldap 10\.102\.0\.10.*; whether they answer: no evidence, no watch runs there/)
 })
 
+test('a watch that DHCP does not answer is a warning, and the row says so beside what else is known', async () => {
+  const on = await after(deploy, replicate)
+  on.world.site('west').guest('watch', { dhcp_ms: 'never' })
+  const text = await moveText(on)
+  expect(text).toContain('warning: the watch at west has no address on its outside leg: no DHCP server answers it')
+  expect(text).toMatch(
+    /outside network at west +bridge outside is there; DHCP: the watch there has no address; no evidence, fw never/,
+  )
+})
+
 test('a service that does not answer at the standby is a finding of replicate, drill, move and status, long before', async () => {
   const on = await after(deploy, replicate)
   on.world.site('west').onExec(goodBubble)

@@ -16,7 +16,7 @@ import { cycle, prepare, preparedObjects, prune } from './replicate.ts'
 import { instancesIn, setAside } from './reprotect.ts'
 import { epochOf, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
 import { dnsFindings, isError, lacks } from './survey.ts'
-import { watchFindings } from './watch.ts'
+import { leaseFindings, watchFindings } from './watch.ts'
 import { withdraw } from './withdraw.ts'
 
 export type MoveRequest = {
@@ -122,7 +122,13 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
       hint: 'say in the site file how the other site reaches it',
       needs: undefined,
     })
-  return { source, target, giving, taking, findings: [...problems, ...clocks(situation), ...watchFindings(target)] }
+  return {
+    source,
+    target,
+    giving,
+    taking,
+    findings: [...problems, ...clocks(situation), ...watchFindings(target), ...leaseFindings(target)],
+  }
 }
 
 /** Room for the metadata of clones and of a launch. */

@@ -28,16 +28,19 @@ export function looked(situation: Situation, source: SiteView, target: SiteView)
   if (capacity === undefined) rows.splice(2, 2)
   for (const { appliance, leg } of outsideLegs(target)) {
     const bridge = leg === 'outside' ? site.outside_bridge : (site.services_bridge ?? '')
-    const watched = leg === 'outside' || leg === 'services' ? target.watched?.leases[leg] : undefined
+    const leases = target.watched?.leases ?? {}
+    const watched = leg === 'outside' || leg === 'services' ? leases[leg] : undefined
     const lease = situation.past?.leases.find((each) => each.site === at && each.appliance === appliance)
     rows.push({
       what: `${leg} network at ${at}`,
       seen: `bridge ${bridge} is there; DHCP: ${
         watched !== undefined
           ? `the watch there holds ${watched}`
-          : lease === undefined
-            ? `no evidence, ${appliance} never had a lease there`
-            : `gave ${appliance} ${lease.address} ${formatDuration(situation.now.getTime() - Date.parse(lease.at))} ago`
+          : `${leg in leases ? 'the watch there has no address; ' : ''}${
+              lease === undefined
+                ? `no evidence, ${appliance} never had a lease there`
+                : `gave ${appliance} ${lease.address} ${formatDuration(situation.now.getTime() - Date.parse(lease.at))} ago`
+            }`
       }`,
     })
   }

@@ -58,8 +58,8 @@ export type Watched = {
   /** Services over TCP that do not answer there. */
   readonly silent: readonly string[]
   readonly words: string
-  /** By network: the address that DHCP gave to the watch. */
-  readonly leases: Readonly<Record<'outside' | 'services', string | undefined>>
+  /** For each network that the watch has a leg on: the address that DHCP gave it, undefined while there is none. */
+  readonly leases: Readonly<Partial<Record<'outside' | 'services', string | undefined>>>
 }
 
 /** `refused`: the key is known and may not do this. `silent`: no answer at all, which tells nothing of the key. */

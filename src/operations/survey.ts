@@ -48,15 +48,16 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       ),
     )
   }
-  for (const which of survey.without_dhcp ?? []) {
-    const bridge = which === 'outside' ? site.outside_bridge : site.services_bridge
-    if (!(which === 'outside' ? outside : services)) continue
-    found.push({
-      level: 'warning',
-      what: `nobody gives addresses on the ${which} bridge "${bridge}" at ${site.name}: its DHCP is off in Incus and it has no uplink`,
-      hint: `incus network set ${bridge} ipv4.dhcp true, give it bridge.external_interfaces, or see that an instance serves DHCP there`,
-      needs: undefined,
-    })
+  for (const { network, alone } of survey.without_dhcp ?? []) {
+    const bridge = network === 'outside' ? site.outside_bridge : site.services_bridge
+    if (!(network === 'outside' ? outside : services)) continue
+    const what = `nobody gives addresses on the ${network} bridge "${bridge}" at ${site.name}: its DHCP is off in Incus`
+    const hint = `incus network set ${bridge} ipv4.dhcp true, give it bridge.external_interfaces, or see that an instance serves DHCP there`
+    found.push(
+      alone
+        ? error(`${what}, it has no uplink, and nothing on it could serve DHCP`, hint)
+        : { level: 'warning', what: `${what} and it has no uplink`, hint, needs: undefined },
+    )
   }
   found.push(...lacksServices(situation, view))
   found.push(...lacksRoutes(situation, view))

@@ -143,6 +143,22 @@ const quick_s = 1
 /** The watch boots and asks for a lease first. */
 const booting_s = 15
 
+/** A watch that asks in vain: a server that knows the appliances' own MACs alone would answer those, so it is no certainty. */
+export function leaseFindings(view: SiteView): readonly Finding[] {
+  return Object.entries(view.watched?.leases ?? {}).flatMap(([leg, lease]): Finding[] =>
+    lease !== undefined
+      ? []
+      : [
+          {
+            level: 'warning',
+            what: `the watch at ${view.site.name} has no address on its ${leg} leg: no DHCP server answers it`,
+            hint: `see why, unless the server knows the MACs that lifeboat show FILE prints and no others`,
+            needs: undefined,
+          },
+        ],
+  )
+}
+
 /** What the watch of a site told, for a plan or a status. */
 export function watchFindings(view: SiteView): readonly Finding[] {
   return view.watched === undefined || view.watched.silent.length === 0

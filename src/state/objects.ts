@@ -206,8 +206,11 @@ export type Survey = {
   readonly images: Readonly<Record<string, string>>
   readonly outside: boolean
   readonly services_network: boolean
-  /** Which of the two are bridges of the engine's own, without an uplink, on which it gives no addresses; of others it knows nothing. */
-  readonly without_dhcp?: readonly ('outside' | 'services')[]
+  /**
+   * Bridges of the engine's own, without an uplink, on which it gives no addresses; of others it knows nothing. `alone`: nothing
+   * else is there that could give any, so that nobody does.
+   */
+  readonly without_dhcp?: readonly { readonly network: 'outside' | 'services'; readonly alone: boolean }[]
   readonly pool: {
     readonly name: string
     readonly driver: string

@@ -11,7 +11,7 @@ import type {
   Nic,
   Power,
 } from '../../state/objects.ts'
-import type { ExecResult } from '../contract.ts'
+import type { ExecResult, Survey } from '../contract.ts'
 import { areaLabel } from '../describe.ts'
 
 /** Everything that a fake site holds, and what a test may do to it by hand. */
@@ -28,7 +28,7 @@ export class FakeSite {
   boots = 0
   outside = true
   servicesNetwork = true
-  withoutDhcp: readonly ('outside' | 'services')[] = []
+  withoutDhcp: NonNullable<Survey['without_dhcp']> = []
   total_bytes = 20_000_000_000
   clock_ahead_ms = 0
   memory: { free_bytes: number; total_bytes: number } | undefined = {
