@@ -27,6 +27,7 @@ import { keepArea, keptName, replicaArea, rescueArea } from './operations/naming
 import { planReplicate } from './operations/replicate.ts'
 import { planReprotect } from './operations/reprotect.ts'
 import { copyOf, planRescue, type RescueRequest } from './operations/rescue.ts'
+import { placeOfPrefix, placeWords, type SiteLack, siteLacks, withPlaces } from './operations/site-lacks.ts'
 import {
   activeView,
   certificateHint,
@@ -44,7 +45,7 @@ import { pastOf } from './report/past.ts'
 import { type Report, reportOf } from './report/report.ts'
 import { type Status, statusOf } from './report/status.ts'
 import { certificateProblems } from './stack/certificates.ts'
-import { parseStack } from './stack/parse.ts'
+import { type Parsed, parseStack } from './stack/parse.ts'
 import { formatProblem, type Problem } from './stack/problem.ts'
 import type { Stack } from './stack/stack.ts'
 import type { Capacity, Definition, InstanceRef, Point } from './state/objects.ts'
@@ -96,17 +97,20 @@ export async function plan(lifeboat: Lifeboat, request: Request, now: Date): Pro
   switch (request.verb) {
     case 'deploy': {
       const text = readText(request.file)
-      const stack = stackOf(text, request.file)
+      const parsed = parseStack(text, request.file)
+      const { stack, locate } = parsed
+      if (stack === undefined) throw new StackProblems(parsed.problems)
       const definition = await defined(text, request.file, stack)
       const missing = stack.secrets.filter((secret) => definition.secrets[secret.name] === undefined)
-      if (missing.length > 0) return { refused: missing.map((secret) => missingSecret(request.file, secret)) }
-      const wrong = await certificateFindings(stack, request.file, now)
+      if (missing.length > 0) return { refused: missing.map((secret) => missingSecret(request.file, secret, locate)) }
+      const wrong = [...parsed.problems.map(told), ...(await certificateFindings(stack, request.file, now, locate))]
       if (wrong.some(({ level }) => level === 'error')) return { refused: wrong }
       const situation = await look(lifeboat, stack, definition, now)
       const inside = await lookInside((site) => engineOf(lifeboat, site), situation)
       const asked = await withRouteServers(lifeboat, await withDns(lifeboat, inside, dns_within_s))
       const seen = await withOthersPrefixes(lifeboat, asked)
-      const planned = planDeploy(seen, request)
+      const lacking = seen.sites.flatMap(({ site, routing = [] }) => [...siteLacks(stack, site), ...routing])
+      const planned = withPlaces(planDeploy(seen, request), lacking, locate)
       return 'refused' in planned
         ? planned
         : { plan: { ...planned.plan, findings: [...wrong, ...planned.plan.findings] } }
@@ -626,11 +630,17 @@ async function withOthersPrefixes(lifeboat: Lifeboat, situation: Situation): Pro
       return others.flatMap((other) =>
         ownAddresses(other)
           .filter((theirs) => own.some((each) => commonOf(each.prefix, theirs.prefix) !== undefined))
-          .map((theirs) => `${theirs.prefix} is announced by stack ${other.name}`),
+          .map((theirs) => ({ name: other.name, prefix: theirs.prefix })),
       )
     }),
   )
-  const routing = [...new Set(taken.flat())]
+  const routing = [...new Map(taken.flat().map((each) => [`${each.prefix} ${each.name}`, each])).values()].map(
+    ({ name, prefix }): SiteLack => ({
+      what: `${prefix} is announced by stack ${name}`,
+      hint: `give the stack another prefix, or lifeboat destroy ${name} first`,
+      at: placeOfPrefix(situation.stack, prefix),
+    }),
+  )
   return {
     ...situation,
     sites: situation.sites.map((view) => ({ ...view, routing: [...(view.routing ?? []), ...routing] })),
@@ -642,7 +652,7 @@ function bgpAt(
   lifeboat: Lifeboat,
   stack: Stack,
   { name, bgp }: Site,
-): { readonly bgp: BgpFacts | undefined; readonly problems: readonly string[] } {
+): { readonly bgp: BgpFacts | undefined; readonly problems: readonly SiteLack[] } {
   if (bgp === undefined || ownAddresses(stack).length === 0) return { bgp: undefined, problems: [] }
   try {
     const password = lifeboat.bgpPassword?.(name)
@@ -653,7 +663,13 @@ function bgpAt(
   } catch (error) {
     return {
       bgp: { ...bgp, password: 'unreadable' },
-      problems: [`the BGP password of ${name} cannot be read: ${(error as Error).message}`],
+      problems: [
+        {
+          what: `the BGP password of ${name} cannot be read: ${(error as Error).message}`,
+          hint: `put it where bgp.password of ${name} in the site file says, readable by you only`,
+          at: undefined,
+        },
+      ],
     }
   }
 }
@@ -845,26 +861,36 @@ async function defined(text: string, file: string, stack: Stack): Promise<Defini
 }
 
 /** What is wrong with certificates, before anything is changed. */
-async function certificateFindings(stack: Stack, file: string, now: Date): Promise<readonly Finding[]> {
+async function certificateFindings(
+  stack: Stack,
+  file: string,
+  now: Date,
+  locate: Parsed['locate'],
+): Promise<readonly Finding[]> {
   const contents: Record<string, string> = {}
   for (const secret of stack.secrets) {
     const content = await readFile(resolve(dirname(file), secret.file), 'utf8').catch(() => undefined)
     if (content !== undefined) contents[secret.name] = content
   }
-  return certificateProblems(stack, contents, now).map(({ level, what, hint }) => ({
-    level,
-    what,
-    hint,
-    needs: level === 'error' ? 'change' : undefined,
-  }))
+  return certificateProblems(stack, contents, now).map((each) => told({ ...each, at: locate(each.at) }))
 }
 
-function missingSecret(file: string, secret: { readonly name: string; readonly file: string }): Finding {
+/** A problem of the stack file as a finding of a plan. */
+function told({ level, at, what, hint }: Problem): Finding {
+  return { level, what, hint, needs: level === 'error' ? 'change' : undefined, place: placeWords(at) }
+}
+
+function missingSecret(
+  file: string,
+  secret: { readonly name: string; readonly file: string },
+  locate: Parsed['locate'],
+): Finding {
   return {
     level: 'error',
     what: `secret "${secret.name}" cannot be read: ${resolve(dirname(file), secret.file)}`,
     hint: 'put certificate chain and key there, readable by you only',
     needs: 'change',
+    place: placeWords(locate(['secrets', secret.name, 'file'])),
   }
 }
 

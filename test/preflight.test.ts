@@ -156,6 +156,7 @@ test('a service without an address at the standby is told when the stack is depl
     what: 'service "billing" has no address at west',
     hint: 'add services: { billing: ADDRESS } to west in the site file',
     needs: undefined,
+    place: `${stackFile}:39:12`,
   })
 })
 

@@ -21,7 +21,7 @@ import { droppedTouches, dropSteps } from './records.ts'
 import { clearSteps, loadStep, type Renewal, renewalOf, replaceSteps } from './renew.ts'
 import { renewStandby } from './renew-standby.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
-import { dnsFindings, isError, lacks, lacksRoutes, lacksServices } from './survey.ts'
+import { dnsFindings, isError, lacks, lacksByFiles } from './survey.ts'
 
 export type DeployRequest = {
   /** Where; undefined: where the stack is active, else the site that is not its standby. */
@@ -138,7 +138,7 @@ export function planDeploy(situation: Situation, request: DeployRequest): Planne
   ])
   const standby = viewOf(situation, situation.stack.protect?.standby ?? '')
   // It is needed there only in the hour of need, when nobody has time to agree on it.
-  const later = standby === undefined ? [] : [...lacksRoutes(situation, standby), ...lacksServices(situation, standby)]
+  const later = standby === undefined ? [] : lacksByFiles(situation, standby)
   const findingsAll: Finding[] = [
     ...findings,
     ...later.map((each): Finding => ({ ...each, level: 'warning', needs: undefined })),

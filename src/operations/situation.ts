@@ -4,6 +4,7 @@ import type { Stack } from '../stack/stack.ts'
 import type { Inspection } from '../state/inspection.ts'
 import type { Capacity, Definition, Observed, ObservedInstance, Owner, Survey } from '../state/objects.ts'
 import type { ClientPlace, Site } from '../state/sites.ts'
+import type { SiteLack } from './site-lacks.ts'
 
 /** All that an operation is planned from. Plain values: the same situation gives the same plan. */
 export type Situation = {
@@ -40,7 +41,7 @@ export type SiteView = {
   readonly site: Site
   readonly compiled: Compiled
   /** What keeps the stack's own prefixes from being announced, and can be told from here. */
-  readonly routing?: readonly string[] | undefined
+  readonly routing?: readonly SiteLack[] | undefined
   readonly answer: SiteAnswer | undefined
   /** Why there is no answer. */
   readonly silence: string | undefined

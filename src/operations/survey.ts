@@ -1,14 +1,10 @@
-import { familyOf } from '../compile/announced.ts'
-import type { Family } from '../compile/layout.ts'
 import { rawOf, rawWords } from '../compile/raw.ts'
-import { isAnnounceable } from '../compile/route-server.ts'
 import { formatBytes } from '../lib/duration.ts'
-import { looksLike6 } from '../lib/ip6.ts'
 import type { Finding } from '../plan/plan.ts'
 import type { SiteBgp } from '../state/sites.ts'
-import { announcers } from './ingress.ts'
 import { ipv6Findings } from './ipv6.ts'
 import { imageOf } from './objects.ts'
+import { lacksNames, lacksRoutes, lacksServices, type SiteLack } from './site-lacks.ts'
 import { type DnsSight, type RouteServerSight, type SiteView, type Situation, unseen } from './situation.ts'
 
 /** Copy-on-write pools need room to breathe: below this share of free bytes it is time to act. */
@@ -59,23 +55,7 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
         : { level: 'warning', what: `${what} and it has no uplink`, hint, needs: undefined },
     )
   }
-  found.push(...lacksServices(situation, view))
-  found.push(...lacksRoutes(situation, view))
-  const named = situation.stack.ingress.filter((entry) => entry.dns)
-  if (named.length > 0 && site.dns === undefined) {
-    found.push(
-      error(
-        `${site.name} has no DNS server for ${named.map((entry) => entry.name).join(', ')}`,
-        'add dns to the site in the site file',
-      ),
-    )
-  }
-  for (const entry of named) {
-    const zone = site.dns?.zone
-    if (zone !== undefined && entry.name !== zone && !entry.name.endsWith(`.${zone}`)) {
-      found.push(error(`${entry.name} is not in the zone ${zone} that ${site.name} may update`, undefined))
-    }
-  }
+  found.push(...lacksByFiles(situation, view), ...asErrors(lacksNames(situation.stack, site)))
   found.push(...ipv6Findings(situation, view))
   found.push(
     ...nearlyFull(
@@ -94,61 +74,33 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
   return found
 }
 
-/** The site announces the stack's own prefixes, and nobody else has them. */
-export function lacksRoutes(situation: Situation, { site, routing = [] }: SiteView): readonly Finding[] {
-  const { bgp } = site
-  const prefixes = announcers(situation.stack).flatMap((each) => each.prefixes)
-  const told = routing.map((what) => error(what, undefined))
-  return told.concat(
-    prefixes.flatMap((prefix) => {
-      const family = familyOf(prefix)
-      const servers = bgp?.route_servers.filter((each) => familyOf(each) === family) ?? []
-      if (bgp === undefined || servers.length === 0)
-        return [
-          error(
-            `${site.name} has no route servers to announce ${prefix} to`,
-            bgp === undefined
-              ? 'add bgp to the site in the site file'
-              : `an IPv${family} prefix goes by an IPv${family} session: add their addresses to bgp.route-servers of ${site.name}`,
-          ),
-        ]
-      if (family === 6 && site.outside_ipv6 !== true)
-        return [
-          error(
-            `${prefix} can not be announced at ${site.name}: its outside network has no IPv6, so that nothing could be routed to the firewall`,
-            `give it IPv6, and say so: outside: { ipv6: true } of ${site.name} in the site file`,
-          ),
-        ]
-      if (!isAnnounceable(prefix, bgp))
-        return [
-          error(
-            `${prefix} can not be announced at ${site.name}: it takes ${takenBy(bgp, family)}`,
-            `agree on it with the network team, add it to bgp.announce of ${site.name} in the site file, and give them what lifeboat site routes ${site.name} prints`,
-          ),
-        ]
-      return []
-    }),
-  )
+/** Services and routes: what has to be agreed on with others, so that a first deploy tells it of the standby too. */
+export function lacksByFiles({ stack }: Situation, { site, routing = [] }: SiteView): readonly Finding[] {
+  return asErrors([...lacksServices(stack, site), ...routing, ...lacksRoutes(stack, site)])
 }
 
+const asErrors = (lacks: readonly SiteLack[]): readonly Finding[] => lacks.map(({ what, hint }) => error(what, hint))
+
 /** What the route servers say of themselves, where it is not what the site file says. */
-export function otherAs(site: string, bgp: SiteBgp, seen: readonly RouteServerSight[]): readonly string[] {
+export function otherAs(site: string, bgp: SiteBgp, seen: readonly RouteServerSight[]): readonly SiteLack[] {
+  const lack = (what: string, key: string): SiteLack => ({
+    what: `${what}: no session would come up`,
+    hint: `correct ${key} of ${site} in the site file, or have the network team correct the route server`,
+    at: undefined,
+  })
   return seen.flatMap(({ place, as, firewalls_as }) => [
     ...(as === undefined || as === bgp.as
       ? []
-      : [`${place} of ${site} is AS ${as}, and the site file says AS ${bgp.as}: no session would come up`]),
+      : [lack(`${place} of ${site} is AS ${as}, and the site file says AS ${bgp.as}`, 'bgp.as')]),
     ...(firewalls_as === undefined || firewalls_as === bgp.local_as
       ? []
       : [
-          `${place} of ${site} expects firewalls of AS ${firewalls_as}, and the site file says AS ${bgp.local_as}: no session would come up`,
+          lack(
+            `${place} of ${site} expects firewalls of AS ${firewalls_as}, and the site file says AS ${bgp.local_as}`,
+            'bgp.local-as',
+          ),
         ]),
   ])
-}
-
-function takenBy(bgp: SiteBgp, family: Family): string {
-  const ranges = bgp.announce.filter((each) => familyOf(each) === family)
-  const longest = family === 4 ? bgp.max_length : bgp.max_length6
-  return ranges.length === 0 ? `no IPv${family} prefix` : `${ranges.join(', ')}, no longer than /${longest}`
 }
 
 /**
@@ -200,29 +152,6 @@ function nearlyFull(view: SiteView, hint: string): readonly Finding[] {
       needs: undefined,
     },
   ]
-}
-
-/** Central services that the site file gives no address for: the NAT box there would not know where to. */
-export function lacksServices({ stack }: Situation, { site }: SiteView): readonly Finding[] {
-  const reached = stack.nats.flatMap((nat) => nat.reaches)
-  const absent = reached
-    .filter((name) => site.services[name] === undefined)
-    .map((name) =>
-      error(
-        `service "${name}" has no address at ${site.name}`,
-        `add services: { ${name}: ADDRESS } to ${site.name} in the site file`,
-      ),
-    )
-  const datagrams = stack.services
-    .filter(({ name, protocol }) => protocol === 'udp' && reached.includes(name))
-    .filter(({ name }) => looksLike6(site.services[name] ?? ''))
-    .map(({ name }) =>
-      error(
-        `service "${name}" is at an IPv6 address at ${site.name}, and its datagrams would have to be translated to get there`,
-        `the proxy of a NAT box carries TCP: give the IPv4 address of ${name} in the site file`,
-      ),
-    )
-  return [...absent, ...datagrams]
 }
 
 export const isError = (finding: Finding): boolean => finding.level === 'error'

@@ -431,6 +431,8 @@ export type Finding = {
   readonly hint: string | undefined
   /** `person`: only a person's word can lift it (exit code 3). */
   readonly needs: 'person' | 'change' | undefined
+  /** `shop.yaml:12:5`: where the stack file names what it is about, where that file was read a moment ago. */
+  readonly place?: string
 }
 
 export type Planned = { readonly plan: Plan } | { readonly refused: readonly Finding[] }

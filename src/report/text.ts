@@ -79,7 +79,8 @@ export function estimateBlock({ estimate }: Pick<Plan, 'estimate'>): readonly st
 
 export function findingText(finding: Finding): string {
   const hint = finding.hint === undefined ? '' : `\n      ${finding.hint}`
-  return `${finding.level === 'error' ? '' : `${finding.level}: `}${finding.what}${hint}`
+  const place = finding.place === undefined ? '' : `${finding.place}: `
+  return `${place}${finding.level === 'error' ? '' : `${finding.level}: `}${finding.what}${hint}`
 }
 
 export function outcomeWords(report: Report): string {
