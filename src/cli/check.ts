@@ -6,15 +6,20 @@ import type { Stack } from '../stack/stack.ts'
 import { counted, paint, printJson, printProblems, rawTable, readStackFile, table } from './common.ts'
 import { exit } from './exit-codes.ts'
 import { type Reach, reachOf } from './reach.ts'
+import { readSites, siteFile } from './sites.ts'
 
 export function checkCommand(): Command {
   return new Command('check')
-    .description('problems of a stack file; its addresses; who can reach whom')
+    .description(
+      'problems of a stack file, with --sites also what the sites lack for it; its addresses; who can reach whom',
+    )
     .argument('<file>', 'stack file')
     .option('--json', 'as JSON')
-    .action((file: string, options: { json?: boolean }) => {
+    .action((file: string, options: { json?: boolean }, command: Command) => {
       const json = options.json === true
-      const { stack, problems } = readStackFile(file)
+      // Only a site file that was named: what a stack file is worth does not depend on where somebody stands.
+      const { sites } = command.optsWithGlobals<{ readonly sites?: string }>()
+      const { stack, problems } = readStackFile(file, sites === undefined ? undefined : readSites(siteFile(sites)))
       if (stack === undefined) {
         printProblems(problems, json)
         process.exitCode = exit.problems

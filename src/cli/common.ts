@@ -8,7 +8,9 @@ import { certificateProblems } from '../stack/certificates.ts'
 import { parseStack } from '../stack/parse.ts'
 import { formatProblem, type Problem } from '../stack/problem.ts'
 import type { Stack } from '../stack/stack.ts'
+import type { Sites } from '../state/sites.ts'
 import { readText } from '../store/files.ts'
+import { sitesProblems } from './check-sites.ts'
 import { exit } from './exit-codes.ts'
 
 export type StackOnDisk = {
@@ -17,8 +19,11 @@ export type StackOnDisk = {
   readonly problems: readonly Problem[]
 }
 
-/** Reads and checks a stack file, and sees whether the files of its secrets are there. Throws what the file system throws. */
-export function readStackFile(file: string): StackOnDisk {
+/**
+ * Reads and checks a stack file, sees whether the files of its secrets are there, and what these sites lack for it. Throws what
+ * the file system throws.
+ */
+export function readStackFile(file: string, sites?: Sites): StackOnDisk {
   // Bytes that are not UTF-8 become U+FFFD, which the parser tells with its place.
   const { stack, problems, locate } = parseStack(readText(file), file)
   const missing = (stack?.secrets ?? []).filter((secret) => !existsSync(resolve(dirname(file), secret.file)))
@@ -32,7 +37,8 @@ export function readStackFile(file: string): StackOnDisk {
   )
   const certificates = stack === undefined ? [] : certificateProblems(stack, secretContents(file, stack), new Date())
   const wrong = certificates.map(({ level, at, what, hint }): Problem => ({ level, at: locate(at), what, hint }))
-  const found = [...problems, ...warnings, ...wrong].toSorted(
+  const lacking = stack === undefined || sites === undefined ? [] : sitesProblems(stack, sites, locate)
+  const found = [...problems, ...warnings, ...wrong, ...lacking].toSorted(
     (a, b) => a.at.line - b.at.line || a.at.column - b.at.column,
   )
   return { stack: found.some(({ level }) => level === 'error') ? undefined : stack, problems: found }

@@ -102,6 +102,14 @@ test.each([
   ['a missing key', good.replace('    outside: { bridge: br0, ipv6: true }\n', ''), 9, 'sites.west.outside'],
   ['an AS of nobody', withBgp.replace('as: 64500', 'as: 23456'), 8, 'sites.east.bgp.as: is reserved'],
   [
+    'an AS that is no number',
+    withBgp.replace('as: 64500', 'as: AS64500'),
+    8,
+    'sites.east.bgp.as: an AS number is 1 to',
+  ],
+  ['an AS beyond all', withBgp.replace('as: 64500', 'as: 70000000000'), 8, 'sites.east.bgp.as: an AS number is 1 to'],
+  ['no AS', withBgp.replace('as: 64500, ', ''), 8, 'sites.east.bgp.as: an AS number is 1 to'],
+  [
     'three route servers',
     withBgp.replace('[10.255.0.1', '[10.255.0.3, 10.255.0.1'),
     8,

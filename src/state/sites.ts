@@ -87,7 +87,7 @@ const Access = z.union(
 
 /** RFC 4271, RFC 6793; 0 (RFC 7607), 23456 (RFC 6793) and the last ones (RFC 7300) are nobody's. */
 const asNumber = z
-  .int()
+  .int('an AS number is 1 to 4294967294')
   .min(1, 'an AS number is 1 to 4294967294')
   .max(4_294_967_294, 'an AS number is 1 to 4294967294')
   .refine((value) => value !== 23_456 && value !== 65_535, 'is reserved: nobody has this AS number')
