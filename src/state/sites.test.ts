@@ -94,6 +94,12 @@ test.each([
 test.each([
   ['a bad address', good.replace('10.101.0.10', '10.101.0'), 6, 'sites.east.services.ldap'],
   [
+    'two addresses of a service',
+    good.replace('ldap: 10.101.0.10', 'ldap: [10.101.0.10, "2001:db8:101::10"]'),
+    6,
+    'sites.east.services.ldap: is one address: of a service that has both, the IPv4 one',
+  ],
+  [
     'plain HTTP',
     good.replace('https://172.16.2.2', 'http://172.16.2.2'),
     9,

@@ -185,7 +185,12 @@ const SiteSchema = z
       .record(
         z.string(),
         z
-          .union([z.ipv4(), z.ipv6()], { error: 'needs an address such as 10.101.0.10 or 2001:db8:101::10' })
+          .union([z.ipv4(), z.ipv6()], {
+            error: ({ input }) =>
+              Array.isArray(input)
+                ? 'is one address: of a service that has both, the IPv4 one, which needs no proxy'
+                : 'needs an address such as 10.101.0.10 or 2001:db8:101::10',
+          })
           .transform((text) => (looksLike6(text) ? formatAddress6(address6(text)) : text)),
       )
       .default({}),
