@@ -6,6 +6,7 @@ import { mayHaveAaaa } from './ipv6.ts'
 import { stackArea } from './naming.ts'
 import { instancesIn } from './reprotect.ts'
 import { activeView, certificateHint, type SiteView, type Situation, unseen } from './situation.ts'
+import { rawFindings } from './survey.ts'
 
 export type DestroyRequest = {
   /** The stack's name, typed by a person. */
@@ -58,7 +59,7 @@ export function planDestroy(situation: Situation, request: DestroyRequest): Plan
       not_tested: [],
       point: undefined,
       undoable: false,
-      findings,
+      findings: [...findings, ...rawFindings(situation)],
     },
   }
 }

@@ -18,7 +18,7 @@ import { launch, statefulOf, withoutMissing } from './launch.ts'
 import { ageWords, originsOf, pointOf } from './origins.ts'
 import { planPromote } from './promote.ts'
 import { activeView, type SiteView, type Situation } from './situation.ts'
-import { isError, lacks } from './survey.ts'
+import { isError, lacks, rawFindings } from './survey.ts'
 import { reachSteps } from './watch.ts'
 
 export type DrillRequest = {
@@ -228,7 +228,7 @@ function planRemoval(situation: Situation, gone: string | undefined): Planned {
       not_tested: [],
       point: undefined,
       undoable: false,
-      findings: [],
+      findings: rawFindings(situation),
     },
   }
 }

@@ -6,6 +6,7 @@ import { withoutMissing } from './launch.ts'
 import { stackArea } from './naming.ts'
 import { resumePaused } from './paused.ts'
 import { epochOf, type SiteView, type Situation, unseen } from './situation.ts'
+import { rawFindings } from './survey.ts'
 
 /**
  * Compares the claims of all sites that answer; the lower epoch loses. It takes a stack away from where it must not run,
@@ -155,5 +156,5 @@ function findingsOf(
             'the guard starts nothing: that is for a person to decide',
           ),
         ]
-  return [...silent, ...lost, ...down]
+  return [...silent, ...lost, ...down, ...rawFindings(situation)]
 }

@@ -12,7 +12,7 @@ import { instanceObject, unconfigured } from './objects.ts'
 import { resumePaused } from './paused.ts'
 import { kept } from './retention.ts'
 import { activeView, isWhole, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
-import { activeNearlyFull, isError, lacks } from './survey.ts'
+import { activeNearlyFull, isError, lacks, rawFindings } from './survey.ts'
 import { watchSteps, watchTouches, withoutWatch } from './watch.ts'
 
 /** Without a byte of progress for so long a transfer is given up; a link that is down shows no error by itself. */
@@ -100,11 +100,12 @@ function goOn(situation: Situation, refusal: Extract<Planned, { refused: unknown
       not_tested: [],
       point: undefined,
       undoable: true,
-      findings: refusal.refused.map((each) => ({
-        ...each,
-        level: 'warning',
-        what: `no point was taken: ${each.what}`,
-      })),
+      findings: [
+        ...refusal.refused.map(
+          (each): Finding => ({ ...each, level: 'warning', what: `no point was taken: ${each.what}` }),
+        ),
+        ...rawFindings(situation),
+      ],
     },
   }
 }

@@ -5,6 +5,7 @@ import { quell } from './guard.ts'
 import { statefulOf, withoutMissing } from './launch.ts'
 import { asideName, keepArea, replicaArea, stackArea } from './naming.ts'
 import { activeView, epochOf, type SiteView, type Situation, unseen, viewOf } from './situation.ts'
+import { rawFindings } from './survey.ts'
 
 /**
  * Makes the site that lost its role the standby of the one that has it. What it held is set aside and kept, never
@@ -53,7 +54,7 @@ export function planReprotect(situation: Situation): Planned {
       not_tested: [],
       point: undefined,
       undoable: false,
-      findings: [],
+      findings: rawFindings(situation),
     },
   }
 }

@@ -6,6 +6,7 @@ import { asideName, keepArea, rescueArea } from './naming.ts'
 import { instanceObject, networkObjects } from './objects.ts'
 import { instancesIn } from './reprotect.ts'
 import type { SiteView, Situation } from './situation.ts'
+import { rawFindings } from './survey.ts'
 
 export type RescueRequest = {
   readonly do: 'look' | 'stop' | 'discard'
@@ -216,7 +217,7 @@ function plan(
       not_tested: [],
       point: undefined,
       undoable,
-      findings: [],
+      findings: rawFindings(situation),
     },
   }
 }

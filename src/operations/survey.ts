@@ -63,15 +63,18 @@ export function lacks(situation: Situation, view: SiteView): readonly Finding[] 
       'a full pool ends cycles without a point and launches; keep fewer points (protect.keep), or make it larger',
     ),
   )
-  for (const raw of rawOf(situation.stack)) {
-    found.push({
-      level: 'note',
-      what: rawWords(raw),
-      hint: 'nobody checks what raw lines do: what is said of the stack may not hold for them',
-      needs: undefined,
-    })
-  }
+  found.push(...rawFindings(situation))
   return found
+}
+
+/** In every plan and report, also of what launches nothing. */
+export function rawFindings({ stack }: Situation): readonly Finding[] {
+  return rawOf(stack).map((raw) => ({
+    level: 'note',
+    what: rawWords(raw),
+    hint: 'nobody checks what raw lines do: what is said of the stack may not hold for them',
+    needs: undefined,
+  }))
 }
 
 /** Services and routes: what has to be agreed on with others, so that a first deploy tells it of the standby too. */
