@@ -35,6 +35,7 @@ export async function removeShop(stack = 'shop'): Promise<void> {
 
 /** A command of the product that is ended by a signal, with all that it started; `kill` answers how it ended. */
 export function startLifeboat(argv: readonly string[]): {
+  ended(): boolean
   kill(signal?: NodeJS.Signals): Promise<readonly unknown[]>
 } {
   const program = join(import.meta.dirname, '../../lifeboat')
@@ -42,6 +43,7 @@ export function startLifeboat(argv: readonly string[]): {
   const child = spawn(program, ['--sites', labPaths.sites, ...argv], { detached: true, stdio: 'ignore' })
   const ended = once(child, 'exit')
   return {
+    ended: () => child.exitCode !== null,
     kill: (signal = 'SIGKILL') => {
       if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
       return ended
