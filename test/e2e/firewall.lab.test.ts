@@ -15,7 +15,7 @@ beforeAll(async () => {
   const ports = {
     web1: ['80', '81'],
     web2: ['80', '81'],
-    ops: ['22'],
+    ops: ['22', 'udp/514'],
     ops2: ['22'],
     desk: ['8005', '8500', '7000', 'udp/9005', 'udp/9011'],
   }
@@ -41,6 +41,14 @@ describe('clients outside', () => {
   test('of other addresses than the group reach nothing of what is for the group', async () => {
     const answers = await Promise.all([8443, 2201, 2202, 22].map((port) => from(outside.customer, port)))
     expect(answers).toEqual(Array(4).fill('nothing'))
+  })
+
+  test('reach a service over UDP at its own port of that address, and no other', async () => {
+    const tell = (port: number, address: string) => datagram(outside.place, outside.firewall, port, address)
+    expect(await tell(5514, outside.office)).toBe('ops')
+    expect(await tell(5514, outside.branch)).toBe('ops')
+    expect(await tell(5514, outside.customer)).toBe('nothing')
+    expect(await tell(514, outside.office)).toBe('nothing')
   })
 
   test('that are denied reach nothing, what anyone may reach neither', async () => {
@@ -139,12 +147,12 @@ async function icmp(address: string, type: number): Promise<string> {
   return ran.exit === 0 ? ran.stdout : ran.stderr
 }
 
-/** Who answers one datagram. */
-async function datagram(place: string, address: string, port: number): Promise<string> {
+/** Who answers one datagram, sent from an address where the place has several. */
+async function datagram(place: string, address: string, port: number, source = '0.0.0.0'): Promise<string> {
   const script = `
-    socket(my $s, PF_INET, SOCK_DGRAM, 0) or die; send($s, "who", 0, sockaddr_in(${port}, inet_aton("${address}"))) or exit print "nothing";
+    socket(my $s, PF_INET, SOCK_DGRAM, 0) or die; bind($s, sockaddr_in(0, inet_aton("${source}"))) or die; send($s, "who", 0, sockaddr_in(${port}, inet_aton("${address}"))) or exit print "nothing";
     my $bits = ""; vec($bits, fileno($s), 1) = 1;
-    my $got; print select($bits, undef, undef, 0.5) && defined recv($s, $got, 1500, 0) ? $got : "nothing"`
+    my $got; print select($bits, undef, undef, 0.8) && defined recv($s, $got, 1500, 0) ? $got : "nothing"`
   const ran = await world.inside(place, ['perl', '-MSocket', '-e', script])
   return ran.exit === 0 || ran.stdout === 'nothing' ? ran.stdout : ran.stderr
 }
