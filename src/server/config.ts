@@ -18,6 +18,23 @@ const listen = z
     return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) }
   })
 
+const mail = z
+  .strictObject({
+    server: z.string(),
+    port: z.int().min(1).max(65535).default(587),
+    tls: z.enum(['starttls', 'direct', 'none']).default('starttls'),
+    user: z.string().optional(),
+    password: z.strictObject({ file: z.string() }).optional(),
+    from: z.string(),
+    to: z.array(z.string()).min(1),
+  })
+  .refine(({ user, password }) => (user === undefined) === (password === undefined), {
+    error: 'user and password go together',
+  })
+  .refine(({ tls, password }) => tls !== 'none' || password === undefined, {
+    error: 'a password does not go in the clear: tls has to be starttls or direct',
+  })
+
 /** What one controller is told about itself; files are relative to the file that names them, and hold one secret each. */
 const ConfigFile = z.strictObject({
   'lifeboat-controller': z.literal(1),
@@ -48,17 +65,8 @@ const ConfigFile = z.strictObject({
   alarms: z
     .strictObject({
       repeat: duration.default(4 * 3_600_000),
-      mail: z
-        .strictObject({
-          server: z.string(),
-          port: z.int().min(1).max(65535).default(587),
-          tls: z.enum(['starttls', 'direct', 'none']).default('starttls'),
-          user: z.string().optional(),
-          password: z.strictObject({ file: z.string() }).optional(),
-          from: z.string(),
-          to: z.array(z.string()).min(1),
-        })
-        .optional(),
+      ca: z.string().optional(),
+      mail: mail.optional(),
       webhooks: z
         .array(
           z.strictObject({

@@ -1,50 +1,18 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock, virtualClock } from '../../src/lib/clock.ts'
 import { openPeers, peerHeader } from '../../src/server/peers.ts'
+import { makeCertificate } from './certificate.ts'
 import { type Stage, stage } from './stage.ts'
 
 /** Two controllers that know each other by their certificates only. */
-const dir = mkdtempSync(join(tmpdir(), 'lifeboat-peers-'))
-const made = (name: string) => {
-  const [key, cert] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)]
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      `/CN=${name}`,
-      '-keyout',
-      key,
-      '-out',
-      cert,
-    ],
-    { stdio: 'ignore' },
-  )
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
-}
-const east = made('east')
-const west = made('west')
-const stranger = made('stranger')
+const east = makeCertificate('east')
+const west = makeCertificate('west')
+const stranger = makeCertificate('stranger')
 let on: Stage
 beforeAll(async () => {
   on = await stage({ tls: west, peers: [{ site: 'east', url: 'https://127.0.0.1:1', certificate: east.cert }] })
 })
-afterAll(async () => {
-  await on.close()
-  rmSync(dir, { recursive: true })
-})
+afterAll(() => on.close())
 
 const asked = async (own: { key: string }, pinned: { cert: string }) => {
   // The sites' time goes quicker than ours: the signature is made by it.

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto'
+import { getCACertificates } from 'node:tls'
 import { createTransport } from 'nodemailer'
 import type { Logger } from 'pino'
+import { Agent, fetch } from 'undici'
 import type { Clock } from '../../lib/clock.ts'
 import type { Config } from '../config.ts'
 import type { AlarmEvent } from './alarms.ts'
@@ -11,7 +13,8 @@ export type Notifier = { tell(event: AlarmEvent): void; stop(): void }
 export type ReadSecret = (file: string) => string
 
 const tries = 8
-const within_ms = 10_000
+/** Of one try. */
+const try_ms = 10_000
 
 /** Mail and webhooks. Each way by itself, in order, tried again for some minutes: the network is what alarms are about. */
 export function openNotifier(
@@ -20,10 +23,14 @@ export function openNotifier(
   read: ReadSecret,
   clock: Clock,
   logger: Logger,
+  within_ms = try_ms,
 ): Notifier {
+  // Beside the ones that everybody trusts.
+  const ca = config.ca === undefined ? undefined : [...getCACertificates(), read(config.ca)]
+  const from: From = { site, read, clock, ca, within_ms }
   const ways = [
-    ...(config.mail === undefined ? [] : [mailWay(config.mail, site, read)]),
-    ...config.webhooks.map((webhook) => webhookWay(webhook, site, read, clock)),
+    ...(config.mail === undefined ? [] : [mailWay(config.mail, from)]),
+    ...config.webhooks.map((webhook) => webhookWay(webhook, from)),
   ]
   const over = new AbortController()
   const queues = ways.map((way) => ({ way, last: Promise.resolve() }))
@@ -51,7 +58,15 @@ export function openNotifier(
 
 type Way = { readonly to: string; send(event: AlarmEvent): Promise<void> }
 
-function mailWay(mail: NonNullable<Config['alarms']['mail']>, site: string, read: ReadSecret): Way {
+type From = {
+  readonly site: string
+  readonly read: ReadSecret
+  readonly clock: Clock
+  readonly ca: string[] | undefined
+  readonly within_ms: number
+}
+
+function mailWay(mail: NonNullable<Config['alarms']['mail']>, { site, read, ca, within_ms }: From): Way {
   const transport = createTransport({
     host: mail.server,
     port: mail.port,
@@ -61,6 +76,7 @@ function mailWay(mail: NonNullable<Config['alarms']['mail']>, site: string, read
     connectionTimeout: within_ms,
     greetingTimeout: within_ms,
     socketTimeout: within_ms,
+    ...(ca === undefined ? {} : { tls: { ca } }),
     ...(mail.user === undefined || mail.password === undefined
       ? {}
       : { auth: { user: mail.user, pass: read(mail.password.file) } }),
@@ -76,13 +92,24 @@ function mailWay(mail: NonNullable<Config['alarms']['mail']>, site: string, read
         to: mail.to,
         subject: subjectOf(event),
         text: textOf(event, site),
-        ...(event.event === 'open' ? { messageId: thread } : { inReplyTo: thread, references: thread }),
+        // So that nobody's absence answers (RFC 3834).
+        headers: { 'auto-submitted': 'auto-generated' },
+        // The same for each try: what arrived although its answer was lost is seen as one.
+        ...(event.event === 'open'
+          ? { messageId: thread }
+          : {
+              messageId: `<${deliveryOf(event).replaceAll(':', '')}@lifeboat>`,
+              inReplyTo: thread,
+              references: thread,
+            }),
       })
     },
   }
 }
 
-function webhookWay(webhook: Config['alarms']['webhooks'][number], site: string, read: ReadSecret, clock: Clock): Way {
+function webhookWay(webhook: Config['alarms']['webhooks'][number], from: From): Way {
+  const { site, read, clock, ca, within_ms } = from
+  const dispatcher = new Agent({ connectTimeout: within_ms, ...(ca === undefined ? {} : { connect: { ca } }) })
   const secret = webhook.secret === undefined ? undefined : read(webhook.secret.file)
   return {
     // Addresses of chat webhooks are secrets themselves.
@@ -90,19 +117,20 @@ function webhookWay(webhook: Config['alarms']['webhooks'][number], site: string,
     async send(event) {
       const body = JSON.stringify(
         webhook.form === 'slack'
-          ? { text: `*${subjectOf(event)}*\n${textOf(event, site)}` }
+          ? { text: `*${subjectOf(event)}*\n${escaped(textOf(event, site))}` }
           : { event: event.event, site, alarm: event.alarm },
       )
       const at = String(Math.floor(clock.now().getTime() / 1000))
       const answer = await fetch(webhook.url, {
         method: 'POST',
+        dispatcher,
         // A redirect could lead the alarm, and its signature, to anybody.
         redirect: 'error',
         signal: AbortSignal.timeout(within_ms),
         headers: {
           'content-type': 'application/json',
           'user-agent': 'lifeboat',
-          'x-lifeboat-delivery': `${event.alarm.id}-${event.event}-${event.alarm.resolved_at ?? event.alarm.repeated_at ?? event.alarm.opened_at}`,
+          'x-lifeboat-delivery': deliveryOf(event),
           'x-lifeboat-timestamp': at,
           ...(secret === undefined ? {} : { 'x-lifeboat-signature': `sha256=${sign(secret, at, body)}` }),
         },
@@ -113,6 +141,13 @@ function webhookWay(webhook: Config['alarms']['webhooks'][number], site: string,
     },
   }
 }
+
+/** Of all tries of one delivery. */
+const deliveryOf = ({ event, alarm }: AlarmEvent): string =>
+  `${alarm.id}-${event}-${alarm.resolved_at ?? alarm.repeated_at ?? alarm.opened_at}`
+
+/** What is quoted from elsewhere calls nobody and links nowhere (https://api.slack.com/reference/surfaces/formatting#escaping). */
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** HMAC-SHA256 over `TIMESTAMP.BODY`: an old delivery cannot be sent again as a new one. */
 export function sign(secret: string, at: string, body: string): string {
