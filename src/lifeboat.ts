@@ -40,7 +40,7 @@ import {
 import { otherAs } from './operations/survey.ts'
 import { isUp, watchOf } from './operations/watch.ts'
 import type { Finding, Plan, Planned, SecretsFrom, Step } from './plan/plan.ts'
-import { compareLoss, parseAcknowledged } from './report/loss.ts'
+import { type Acknowledged, compareLoss, parseAcknowledged } from './report/loss.ts'
 import { pastOf } from './report/past.ts'
 import { type Report, reportOf } from './report/report.ts'
 import { type Status, statusOf } from './report/status.ts'
@@ -323,7 +323,12 @@ function sumOf(values: readonly (number | undefined)[]): number | undefined {
  * Counts the writes that clients were told were accepted and that the launched stack does not hold, by the stack's own
  * `records` command; the result goes into the journal and so into every later report.
  */
-export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): Promise<Ran> {
+export async function measureLoss(
+  lifeboat: Lifeboat,
+  ran: Ran,
+  /** A file of JSON lines, or what is in it. */
+  told: string | readonly Acknowledged[],
+): Promise<Ran> {
   const { plan: planned } = opened(lifeboat, ran.operation)
   const claim = planned.steps.find((step) => step.point_of_no_return)
   if (claim === undefined || planned.point === undefined || ran.outcome !== 'done') return ran
@@ -331,7 +336,7 @@ export async function measureLoss(lifeboat: Lifeboat, ran: Ran, file: string): P
   const at = () => lifeboat.clock.now().toISOString()
   try {
     const held = await recordsOf(lifeboat, planned.stack, claim)
-    const acknowledged = parseAcknowledged(await readFile(file, 'utf8'))
+    const acknowledged = typeof told === 'string' ? parseAcknowledged(await readFile(told, 'utf8')) : told
     const loss = compareLoss(acknowledged, held, planned.point.taken_at, planned.made_at)
     await journal.append({ type: 'loss', at: at(), loss })
   } catch (error) {
@@ -425,6 +430,14 @@ export async function compareRescue(
   return { ...about, held: here.length, only_here: here.filter((record) => !there.has(record)) }
 }
 
+/** The stack's own `records` command did not list what a machine holds. */
+export class RecordsFailed extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'RecordsFailed'
+  }
+}
+
 /** What the `records` command lists; a machine that was just started gets a minute to answer. */
 async function listed(
   lifeboat: Lifeboat,
@@ -441,7 +454,7 @@ async function listed(
         .map((line) => line.trim())
         .filter((line) => line !== '')
     if (lifeboat.clock.now().getTime() > end)
-      throw new Error(`the records command failed in ${instance.name} at ${site}: ${answer.stderr.trim()}`)
+      throw new RecordsFailed(`the records command failed in ${instance.name} at ${site}: ${answer.stderr.trim()}`)
     await lifeboat.clock.sleep(500)
   }
 }

@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { StackName } from './words.ts'
 
+export const DifferencesQuery = z.object({
+  file: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('A stack file below the stacks folder of the controller; else the one that was deployed.'),
+})
+
 /** The stack as its file says against what is at the sites that answer. */
 export const Differences = z.object({
   stack: StackName,

@@ -16,13 +16,26 @@ export const OperationRequest = z.discriminatedUnion('verb', [
     overwrite: z.array(z.string().max(63)).max(1000).default([]).describe('Instances whose changes by hand may go.'),
   }),
   z.strictObject({ verb: z.literal('replicate'), ...on }),
-  z.strictObject({
-    verb: z.literal('drill'),
-    ...on,
-    point: PointName.optional(),
-    keep: z.boolean().default(false).describe('Leave the bubble up.'),
-    remove: z.boolean().default(false).describe('Only remove a bubble that was kept.'),
-  }),
+  z
+    .strictObject({
+      verb: z.literal('drill'),
+      ...on,
+      point: PointName.optional(),
+      keep: z.boolean().default(false).describe('Leave the bubble up.'),
+      remove: z.boolean().default(false).describe('Only remove a bubble that was kept.'),
+      gone: z.string().max(64).optional().describe('With `remove`: by your word whoever runs this drill is gone.'),
+      promote: z
+        .boolean()
+        .default(false)
+        .describe('Make the kept drill the stack: a failover with the data of the bubble, and asked for like one.'),
+      down,
+      confirm,
+    })
+    .refine(({ keep, remove, promote }) => [keep, remove, promote].filter(Boolean).length < 2, {
+      error: 'keep, remove and promote exclude each other',
+    })
+    .refine(({ gone, remove }) => gone === undefined || remove, { path: ['gone'], error: 'goes with remove' })
+    .refine(({ down, promote }) => down.length === 0 || promote, { path: ['down'], error: 'goes with promote' }),
   z.strictObject({
     verb: z.literal('failover'),
     ...on,
@@ -45,6 +58,10 @@ export const OperationRequest = z.discriminatedUnion('verb', [
   z.strictObject({ verb: z.literal('destroy'), ...on, site: SiteName.optional(), confirm }),
 ])
 export type OperationRequest = z.infer<typeof OperationRequest>
+
+/** A kept drill that is promoted is a failover, whatever it is called. */
+export const failsOver = (request: { readonly verb: string; readonly promote?: boolean | undefined }): boolean =>
+  request.verb === 'failover' || (request.verb === 'drill' && request.promote === true)
 
 export const TouchPoint = z.object({ kind: z.string(), what: z.string() })
 
@@ -132,6 +149,7 @@ export const OperationReport = z.object({
         oldest_lost_at: Time.optional(),
       })
       .optional(),
+    loss_unknown: z.string().optional().describe('Why the loss could not be counted.'),
     address: z.string().optional(),
   }),
   drill: z
@@ -175,6 +193,19 @@ export const OperationEntry = z.object({
 export type OperationEntry = z.infer<typeof OperationEntry>
 
 export const LogLine = z.object({ at: Time, step: z.string().optional(), text: z.string() })
+
+/** Writes that clients were told were accepted, as `--acknowledged` of the CLI has them line by line. */
+export const Acknowledged = z.strictObject({
+  acknowledged: z
+    .array(
+      z.strictObject({
+        ref: z.string().min(1).max(200).describe('As the `protect.records` command lists it.'),
+        acked_at: z.iso.datetime({ offset: true }).nullable().describe('Null: the client was told nothing.'),
+      }),
+    )
+    .min(1)
+    .max(50_000),
+})
 
 export const Started = z.object({
   operation: OperationId.optional().describe(

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { dialects } from '../compile/route-server.ts'
 import * as access from './access.ts'
 import { Counters } from './counters.ts'
-import { Differences } from './differences.ts'
+import { Differences, DifferencesQuery } from './differences.ts'
 import type { ErrorCode } from './errors.ts'
 import { OutsideSight } from './ingress.ts'
 import * as operations from './operations.ts'
@@ -10,7 +11,7 @@ import { Picture } from './picture.ts'
 import * as stacks from './stacks.ts'
 import { AssumptionsQuery, Touchpoints } from './touchpoints.ts'
 import * as watch from './watch.ts'
-import { OperationId, type Role, StackName } from './words.ts'
+import { OperationId, type Role, SiteName, StackName } from './words.ts'
 
 /**
  * Every route of the API, once: the server validates by it, the OpenAPI document is made of it, the page calls by it.
@@ -150,6 +151,7 @@ export const routes = {
     group: 'state',
     about: 'Complete points by site',
     params: ofStack,
+    query: stacks.PointsQuery,
     answer: z.array(stacks.PointsAt),
   },
   outside: {
@@ -186,8 +188,20 @@ export const routes = {
     group: 'state',
     about: 'The stack file against what is at both sites, looked at now',
     params: ofStack,
+    query: DifferencesQuery,
     answer: Differences,
     may: ['refused'],
+  },
+  rescued: {
+    method: 'GET',
+    path: '/api/v1/stacks/:stack/rescue',
+    role: 'commander',
+    group: 'state',
+    about: 'What only a copy that was set aside holds, while its clone runs after a rescue',
+    params: ofStack,
+    query: stacks.RescueQuery,
+    answer: stacks.RescueDifference,
+    may: ['refused', 'unavailable'],
   },
   counters: {
     method: 'GET',
@@ -215,6 +229,16 @@ export const routes = {
     group: 'state',
     about: 'Sites and their controllers',
     answer: z.array(watch.SiteView),
+  },
+  siteRoutes: {
+    method: 'GET',
+    path: '/api/v1/sites/:site/routes',
+    role: 'viewer',
+    group: 'state',
+    about: 'What the route servers of a site have to be told, once; without the password of the sessions',
+    params: z.object({ site: SiteName }),
+    query: z.object({ dialect: z.enum(dialects).default('frr') }),
+    media: 'text/plain',
   },
 
   operations: {
@@ -261,6 +285,25 @@ export const routes = {
     about: 'The report as text',
     params: ofOperation,
     media: 'text/plain',
+  },
+  operationHtml: {
+    method: 'GET',
+    path: '/api/v1/operations/:operation/report.html',
+    role: 'viewer',
+    group: 'operations',
+    about: 'The report as one HTML file, to keep or to hand on',
+    params: ofOperation,
+    media: 'text/html',
+  },
+  loss: {
+    method: 'POST',
+    path: '/api/v1/operations/:operation/loss',
+    role: 'commander',
+    group: 'operations',
+    about: 'Count the writes that clients were told were accepted and that the launched stack does not hold',
+    params: ofOperation,
+    body: operations.Acknowledged,
+    answer: operations.OperationReport,
   },
   plan: {
     method: 'POST',

@@ -100,11 +100,43 @@ export const Point = z.object({
   machines: z.array(z.string()),
 })
 
+export const PointsQuery = z.object({
+  space: z.stringbool().default(false).describe('Also what each point takes in the pool, where the engine can tell.'),
+})
+
 export const PointsAt = z.object({
   site: SiteName,
   silence: z.string().optional(),
   pool: z.object({ name: z.string(), free_bytes: z.number(), total_bytes: z.number() }).optional(),
   points: z.array(Point).describe('Newest first.'),
+  space: z
+    .object({
+      points: z.record(z.string(), z.number().optional()).describe('Bytes that nothing else shares, by point.'),
+      replica_bytes: z.number().optional(),
+    })
+    .optional()
+    .describe('Where it was asked for; absent members: the engine cannot tell.'),
+})
+
+export const RescueQuery = z.object({
+  epoch: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Of several copies the one of this epoch; else the newest.'),
+})
+
+/** What only a copy that was set aside holds, by the stack's own `records` command. */
+export const RescueDifference = z.object({
+  stack: StackName,
+  site: SiteName,
+  epoch: z.int(),
+  project: z.string().describe('Where the clone runs, isolated.'),
+  machines: z.array(z.string()),
+  active: z.string(),
+  held: z.int().describe('Records in the copy.'),
+  only_here: z.array(z.string()).optional().describe('Absent where the stack file names no `protect.records`.'),
 })
 
 export const StackFileView = z.object({

@@ -2,7 +2,7 @@ import type { PassThrough } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Me } from '../api/access.ts'
-import type { OperationRequest, Started } from '../api/operations.ts'
+import { failsOver, type OperationRequest, type Started } from '../api/operations.ts'
 import type { StackSummary } from '../api/stacks.ts'
 import type { SiteView } from '../api/watch.ts'
 import { type Lifeboat, plan, watched } from '../lifeboat.ts'
@@ -286,11 +286,12 @@ export function openController(options: ControllerOptions): Controller {
     once: openOnce(database, clock),
     approvals,
     async ask(request, me, who, origin) {
-      if (!options.config['four-eyes'] || request.verb !== 'failover') return controller.begin(request, who, origin)
+      if (!options.config['four-eyes'] || !failsOver(request)) return controller.begin(request, who, origin)
       const planned = await plan(lifeboat, requestOf(controller, request), clock.now())
       if ('refused' in planned) throw refused(planned.refused)
       const approval = approvals.ask(me.user, request, planned.plan.summary)
-      audit.add({ who, origin, what: 'operation.ask', about: request.stack, details: { approval, ...seenBy(request) } })
+      const about = planned.plan.stack
+      audit.add({ who, origin, what: 'operation.ask', about, details: { approval, ...seenBy(request) } })
       return { approval, summary: `waits for a second person: ${planned.plan.summary}` }
     },
     async begin(request, who, origin) {

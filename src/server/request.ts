@@ -22,7 +22,10 @@ export function requestOf(where: Where, asked: OperationRequest): Request {
         overwrite: asked.overwrite,
       }
     case 'drill':
-      return { verb: 'drill', stack: asked.stack, point: asked.point, keep: asked.keep, remove: asked.remove }
+      return {
+        ...{ verb: 'drill', stack: asked.stack, point: asked.point, keep: asked.keep, remove: asked.remove },
+        ...{ gone: asked.gone, promote: asked.promote, down: asked.down },
+      }
     case 'failover':
       return { verb: 'failover', stack: asked.stack, to: asked.to, point: asked.point, down: asked.down }
     case 'move': {
@@ -44,7 +47,7 @@ export function requestOf(where: Where, asked: OperationRequest): Request {
 }
 
 /** A file below the stacks folder, also after its links were followed: nobody reads the rest of the disk through us. */
-function fileIn(dir: string | undefined, name: string): string {
+export function fileIn(dir: string | undefined, name: string): string {
   if (dir === undefined)
     throw new ApiProblem('refused', 'this controller has no stacks folder', {
       hint: 'start it with --stacks DIR, or deploy with the CLI',

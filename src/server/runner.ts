@@ -1,4 +1,4 @@
-import type { OperationEntry, OperationReport, Started } from '../api/operations.ts'
+import { failsOver, type OperationEntry, type OperationReport, type Started } from '../api/operations.ts'
 import type { Watcher } from '../execute/execute.ts'
 import { fold, type JournalEvent } from '../execute/journal.ts'
 import { type Lifeboat, plan, type Ran, type Request, resume, run, unwindOperation } from '../lifeboat.ts'
@@ -93,7 +93,7 @@ export function openRunner({ lifeboat, bus, history, after }: Follow): Runner {
     const as = { ...lifeboat, by }
     const planned = await planOfRequest(as, request)
     const { stack } = planned
-    const emergency = request.verb === 'failover' || request.verb === 'guard'
+    const emergency = failsOver(request) || request.verb === 'guard'
     if (quiet || emergency || cyclesOf(stack).length === 0) return execute(as, request, planned, quiet)
     awaited.add(stack)
     const enough = new AbortController()

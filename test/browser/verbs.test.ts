@@ -117,6 +117,42 @@ describe.skipIf(program === undefined)('what a person does on the page', () => {
     await context.close()
   })
 
+  test('a drill that was kept: its report leads to what becomes of it, and promoting it is asked for like a failover', async () => {
+    const operator = await stage.person({ role: 'operator' })
+    await operator.page.goto('/stacks/wiki/ask/drill')
+    await operator.page.getByLabel('The same, and leave the bubble up').check()
+    await operator.page.getByRole('button', { name: 'Drill wiki' }).click()
+    await operator.page.waitForURL('**/operations/**')
+    await operator.page.getByRole('heading', { level: 1 }).getByText('done').waitFor({ timeout: 60_000 })
+    await operator.page.getByRole('link', { name: 'make it the stack' }).click()
+    await operator.page.getByText(/Not now: needs the role commander/).waitFor()
+    expect(await operator.page.getByRole('button', { name: /Promote/ }).count()).toBe(0)
+    await operator.context.close()
+
+    const { context, page, wrong } = await stage.person()
+    await page.goto('/stacks/wiki/ask/drill?do=promote')
+    // The controller went on replicating: what is newer than the drill is passed over by the name of its point only.
+    const said = page.locator('section[aria-labelledby="plan"], main [role="alert"]').first()
+    await said.waitFor()
+    if ((await said.getAttribute('role')) === 'alert') {
+      const point = /--point (p\d{8}-\d{6}-\d{3})/.exec(await said.innerText())?.[1] ?? ''
+      await page.goto(`/stacks/wiki/ask/drill?do=promote&point=${point}`)
+      await page.getByRole('heading', { name: 'The plan' }).waitFor()
+    }
+    await page
+      .getByText(/^promote drill \w+ of wiki/)
+      .first()
+      .waitFor()
+    const start = page.getByRole('button', { name: 'Promote the drill of wiki' })
+    expect(await start.isDisabled()).toBe(true)
+    await page.goto('/stacks/wiki/ask/drill?do=stop')
+    await page.getByRole('button', { name: 'Drill wiki' }).click()
+    await page.waitForURL('**/operations/**')
+    await page.getByRole('heading', { level: 1 }).getByText('done').waitFor({ timeout: 60_000 })
+    expect(wrong.filter((each) => !/422/.test(each))).toEqual([])
+    await context.close()
+  })
+
   test('a failover: the site that is silent, the word that it is down, the name once more, and the RTO', async () => {
     const { context, page } = await stage.person()
     stage.tour.play('power-cut east')

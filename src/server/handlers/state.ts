@@ -64,8 +64,8 @@ export function stateHandlers(controller: Controller): Pick<Handlers, Names> {
         findings: [],
       }
     },
-    points: async ({ params }) => {
-      const found = await points(controller.lifeboat, params.stack)
+    points: async ({ params, query }) => {
+      const found = await points(controller.lifeboat, params.stack, query)
       if (found.length === 0 && !controller.lookout.seen.has(params.stack))
         throw notFound(`no site that answers knows a stack "${params.stack}"`)
       return found.map(({ list, ...rest }) => ({ ...rest, points: list }))

@@ -18,6 +18,7 @@ export const paths = {
   file: ['GET', '/api/v1/stacks/:stack/file'],
   outside: ['GET', '/api/v1/stacks/:stack/outside'],
   differences: ['GET', '/api/v1/stacks/:stack/differences'],
+  rescued: ['GET', '/api/v1/stacks/:stack/rescue'],
   counters: ['GET', '/api/v1/stacks/:stack/counters'],
   touchpoints: ['GET', '/api/v1/stacks/:stack/touchpoints'],
   sites: ['GET', '/api/v1/sites'],

@@ -45,10 +45,11 @@ export function Ask({ stack, verb }: { readonly stack: string; readonly verb: st
 
 function Asked({ stack, verb }: { readonly stack: Answer<'stack'>; readonly verb: string }) {
   const [point] = useParam('point')
+  const [what] = useParam('do')
   const [wishes, setWishes] = useState<Wishes>({
     point,
-    keep: false,
-    remove: false,
+    bubble: what === 'promote' || what === 'stop' ? what : 'removed',
+    drill: '',
     down: [],
     do: 'look',
     gone: '',
@@ -64,7 +65,8 @@ function Asked({ stack, verb }: { readonly stack: Answer<'stack'>; readonly verb
     retry: false,
     refetchOnWindowFocus: false,
   })
-  const offer = stack.verbs.find((each) => each.verb === verb)
+  // What ends as a failover is offered like one.
+  const offer = stack.verbs.find((each) => each.verb === (promotes(verb, wishes) ? 'failover' : verb))
   return (
     <>
       <Choices stack={stack} verb={verb} wishes={wishes} change={setWishes} />
@@ -89,7 +91,9 @@ function Start({ stack, verb, wishes }: { readonly stack: string; readonly verb:
   const [typed, setTyped] = useState('')
   // One key for one intention: a second click, or an answer that was lost, starts nothing twice.
   const [key] = useState(() => crypto.randomUUID())
-  const needed = destructive.includes(verb) || (verb === 'rescue' && wishes.do === 'discard')
+  const ends = destructive.includes(verb) || promotes(verb, wishes)
+  const needed = ends || (verb === 'rescue' && wishes.do === 'discard')
+  const word = promotes(verb, wishes) ? 'promote the drill of' : verb
   const start = useMutation({
     mutationFn: () =>
       call('start', {
@@ -115,7 +119,7 @@ function Start({ stack, verb, wishes }: { readonly stack: string; readonly verb:
       {needed && (
         <label>
           <span>
-            Type <strong>{stack}</strong> to {verb === 'rescue' ? 'discard' : verb} it
+            Type <strong>{stack}</strong> to {doing(verb, wishes)} it
           </span>
           <input
             name="confirm"
@@ -129,10 +133,10 @@ function Start({ stack, verb, wishes }: { readonly stack: string; readonly verb:
       )}
       <button
         type="submit"
-        className={`primary ${destructive.includes(verb) ? 'danger' : ''}`}
+        className={`primary ${ends ? 'danger' : ''}`}
         disabled={start.isPending || (needed && typed !== stack)}
       >
-        {start.isPending ? 'Starting' : `${capital(verb)} ${stack}`}
+        {start.isPending ? 'Starting' : `${capital(word)} ${stack}`}
       </button>
       {needed && typed !== stack && <span className="muted">The name is missing.</span>}
       {start.error !== null && <Failed error={start.error} />}
@@ -147,6 +151,13 @@ function Start({ stack, verb, wishes }: { readonly stack: string; readonly verb:
   )
 }
 
+const promotes = (verb: string, wishes: Wishes): boolean => verb === 'drill' && wishes.bubble === 'promote'
+
+function doing(verb: string, wishes: Wishes): string {
+  if (verb === 'rescue') return 'discard'
+  return promotes(verb, wishes) ? 'promote' : verb
+}
+
 type Request = NonNullable<NonNullable<Parameters<typeof call<'plan'>>[1]>['body']>
 
 function requestOf(stack: string, verb: string, wishes: Wishes): Request {
@@ -155,13 +166,26 @@ function requestOf(stack: string, verb: string, wishes: Wishes): Request {
     case 'deploy':
       return { verb, file: wishes.file, remove: namesIn(wishes.gone), overwrite: namesIn(wishes.overwrite) }
     case 'drill':
-      return { verb, stack, ...point, keep: wishes.keep, remove: wishes.remove }
+      return drillOf(stack, wishes)
     case 'failover':
       return { verb, stack, ...point, down: [...wishes.down] }
     case 'rescue':
       return { verb, stack, do: wishes.do }
     default:
       return { verb, stack } as Request
+  }
+}
+
+function drillOf(stack: string, wishes: Wishes): Request {
+  const point = wishes.point === '' ? {} : { point: wishes.point }
+  switch (wishes.bubble) {
+    case 'removed':
+    case 'kept':
+      return { verb: 'drill', stack, ...point, keep: wishes.bubble === 'kept' }
+    case 'stop':
+      return { verb: 'drill', stack, remove: true, ...(wishes.drill === '' ? {} : { gone: wishes.drill }) }
+    case 'promote':
+      return { verb: 'drill', stack, ...point, promote: true, down: [...wishes.down] }
   }
 }
 

@@ -63,7 +63,7 @@ function Reported({ report }: { readonly report: Report }) {
         </div>
       )}
       <Numbers report={report} />
-      {report.drill !== undefined && <Drill drill={report.drill} />}
+      {report.drill !== undefined && <Drill stack={report.stack} drill={report.drill} />}
       <h2>Steps</h2>
       <Waterfall report={report} />
       <Log operation={report.operation} open={report.outcome === 'running'} />
@@ -98,7 +98,8 @@ function Reported({ report }: { readonly report: Report }) {
       )}
       <Findings findings={report.findings} />
       <p>
-        <a href={`/api/v1/operations/${report.operation}/report.txt`}>The report as text</a>
+        The report <a href={`/api/v1/operations/${report.operation}/report.txt`}>as text</a>,{' '}
+        <a href={`/api/v1/operations/${report.operation}/report.html`}>as a file to keep</a>
       </p>
     </>
   )
@@ -170,13 +171,19 @@ function Numbers({ report }: { readonly report: Report }) {
 
 const tones = { passed: 'good', failed: 'bad', open: 'busy' } as const
 
-function Drill({ drill }: { readonly drill: NonNullable<Report['drill']> }) {
+function Drill({ stack, drill }: { readonly stack: string; readonly drill: NonNullable<Report['drill']> }) {
   return (
     <section aria-labelledby="drill">
       <h2 id="drill">
         Drill {drill.drill} at {drill.site} <Mark tone={tones[drill.verdict]}>{drill.verdict}</Mark>
       </h2>
-      {drill.kept && <p className="note warn">The bubble was left up. Remove it when it has been looked into.</p>}
+      {drill.kept && (
+        <p className="note warn">
+          The bubble was left up. When it has been looked into,{' '}
+          <Link href={`/stacks/${stack}/ask/drill?do=stop`}>remove it</Link>, or{' '}
+          <Link href={`/stacks/${stack}/ask/drill?do=promote`}>make it the stack</Link>.
+        </p>
+      )}
       <dl>
         {drill.rows.map((row) => (
           <div key={row.name}>

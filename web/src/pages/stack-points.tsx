@@ -8,7 +8,8 @@ import { Empty, Shown } from '../parts/states.tsx'
 
 /** Complete points: each can be drilled or launched. */
 export function Points({ stack, detail }: { readonly stack: string; readonly detail: Answer<'stack'> | undefined }) {
-  const places = useAnswer('points', { stack })
+  const [space, setSpace] = useParam('space')
+  const places = useAnswer('points', { stack }, { query: { space: space === '' ? undefined : 'true' }, keep: true })
   const [picked] = useParam('point')
   const offered = (verb: string) => detail?.verbs.some((each) => each.verb === verb && each.allowed) ?? false
   return (
@@ -28,6 +29,12 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
                   </span>
                 )}
               </h2>
+              <p>
+                <button type="button" aria-pressed={space !== ''} onClick={() => setSpace(space === '' ? 'shown' : '')}>
+                  What each takes in the pool
+                </button>{' '}
+                {place.space !== undefined && `Replicas: ${takes(place.space.replica_bytes)}`}
+              </p>
               {place.silence !== undefined && <p className="note bad">{place.silence}</p>}
               <Timeline points={place.points} picked={picked} />
               <Picked stack={stack} point={place.points.find((point) => point.name === picked)} offered={offered} />
@@ -40,6 +47,7 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
                       <th scope="col">Age</th>
                       <th scope="col">Pause</th>
                       <th scope="col">Sent</th>
+                      {place.space !== undefined && <th scope="col">In the pool</th>}
                       <th scope="col">Machines</th>
                       <th scope="col">Do</th>
                     </tr>
@@ -61,6 +69,9 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
                           {bytes(point.sent_bytes)}
                           {!point.incremental && <span className="muted"> in full</span>}
                         </td>
+                        {place.space !== undefined && (
+                          <td data-label="In the pool">{takes(place.space.points[point.name])}</td>
+                        )}
                         <td data-label="Machines">{point.machines.join(', ')}</td>
                         <td data-label="Do">
                           {offered('drill') && (
@@ -86,6 +97,9 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
     </Shown>
   )
 }
+
+/** Only some engines can tell: points share what they have in common. */
+const takes = (size: number | undefined): string => (size === undefined ? 'no evidence' : bytes(size))
 
 /** Where in time they lie: a hole is seen at once; one that is picked is offered to be drilled or launched. */
 function Timeline({

@@ -1,3 +1,5 @@
+import { useState } from 'react'
+import { Link } from 'wouter'
 import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
 import { duration } from '../lib/words.ts'
@@ -72,6 +74,34 @@ function Outside({ stack }: { readonly stack: string }) {
         )}
       </Shown>
     </section>
+  )
+}
+
+/** By the stack's own list of records; the copy has to run for that. */
+function OnlyThere({ stack, epoch }: { readonly stack: string; readonly epoch: number }) {
+  const [asked, ask] = useState(false)
+  const found = useAnswer('rescued', { stack }, { query: { epoch }, enabled: asked })
+  if (!asked)
+    return (
+      <button type="button" onClick={() => ask(true)}>
+        what only it holds
+      </button>
+    )
+  return (
+    <Shown of={found}>
+      {({ held, only_here }) =>
+        only_here === undefined ? (
+          <>what only it holds is not known: the stack file names no records.</>
+        ) : (
+          <>
+            of {held} records {only_here.length === 0 ? 'none is' : `${only_here.length} are`} nowhere else
+            {only_here.length > 0 &&
+              `: ${only_here.slice(0, 20).join(', ')}${only_here.length > 20 ? ' and more' : ''}`}
+            .
+          </>
+        )
+      }
+    </Shown>
   )
 }
 
@@ -151,10 +181,11 @@ export function Protection({ stack }: { readonly stack: Answer<'stack'> }) {
             </ul>
           )}
           {place.rescues.map((rescue) => (
-            <p key={rescue.epoch} className="note warn">
+            <div key={rescue.epoch} className="note warn">
               What {place.site} had under epoch {rescue.epoch} is set aside since <Ago at={rescue.at} />:{' '}
-              {rescue.machines.join(', ')}
-            </p>
+              {rescue.machines.join(', ')}. <Link href={`/stacks/${stack.stack}/ask/rescue`}>Rescue</Link> starts it
+              isolated; then <OnlyThere stack={stack.stack} epoch={rescue.epoch} />
+            </div>
           ))}
           {place.instances.length === 0 ? (
             <Empty>Nothing of the stack runs here{place.points > 0 ? `; ${place.points} points are kept` : ''}.</Empty>

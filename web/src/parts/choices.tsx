@@ -5,8 +5,10 @@ import { duration } from '../lib/words.ts'
 /** What a person can say beside the verb. */
 export type Wishes = {
   readonly point: string
-  readonly keep: boolean
-  readonly remove: boolean
+  /** Of a drill: what becomes of its bubble, or of one that was left up. */
+  readonly bubble: 'removed' | 'kept' | 'stop' | 'promote'
+  /** A drill whose controller is gone, by a person's word. */
+  readonly drill: string
   readonly down: readonly string[]
   readonly do: 'look' | 'stop' | 'discard'
   readonly file: string
@@ -23,30 +25,42 @@ type Props = {
 }
 
 export function Choices(props: Props) {
-  const { stack, verb, wishes, change } = props
-  const silent = stack.places.filter((place) => !place.answers)
+  const { verb, wishes, change } = props
   switch (verb) {
     case 'drill':
       return (
         <fieldset className="form">
           <legend>What to drill</legend>
-          <PointChoice {...props} />
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={wishes.keep}
-              onChange={(event) => change({ ...wishes, keep: event.target.checked, remove: false })}
-            />
-            Leave the bubble up, to look into it
-          </label>
-          <label className="check">
-            <input
-              type="checkbox"
-              checked={wishes.remove}
-              onChange={(event) => change({ ...wishes, remove: event.target.checked, keep: false })}
-            />
-            Only remove a bubble that was left up
-          </label>
+          {(
+            [
+              ['removed', 'Launch it in a bubble, see that it works, remove it'],
+              ['kept', 'The same, and leave the bubble up, to look into it'],
+              ['stop', 'Only remove a bubble that was left up'],
+              ['promote', 'Make the bubble that was left up the stack: a failover with its data'],
+            ] as const
+          ).map(([value, words]) => (
+            <label key={value} className="check">
+              <input
+                type="radio"
+                name="drill"
+                checked={wishes.bubble === value}
+                onChange={() => change({ ...wishes, bubble: value })}
+              />
+              {words}
+            </label>
+          ))}
+          {wishes.bubble === 'stop' ? (
+            <label>
+              A drill whose controller is gone, by my word
+              <input
+                value={wishes.drill}
+                onChange={(event) => change({ ...wishes, drill: event.target.value.trim() })}
+              />
+            </label>
+          ) : (
+            <PointChoice {...props} />
+          )}
+          {wishes.bubble === 'promote' && <Down {...props} />}
         </fieldset>
       )
     case 'failover':
@@ -54,24 +68,7 @@ export function Choices(props: Props) {
         <fieldset className="form">
           <legend>What to launch</legend>
           <PointChoice {...props} />
-          {silent.map((place) => (
-            <label key={place.site} className="check">
-              <input
-                type="checkbox"
-                checked={wishes.down.includes(place.site)}
-                onChange={(event) =>
-                  change({
-                    ...wishes,
-                    down: event.target.checked
-                      ? [...wishes.down, place.site]
-                      : wishes.down.filter((each) => each !== place.site),
-                  })
-                }
-              />
-              I state that {place.site} is down. It does not answer, which alone does not mean that. My name is
-              recorded.
-            </label>
-          ))}
+          <Down {...props} />
         </fieldset>
       )
     case 'rescue':
@@ -121,6 +118,28 @@ export function Choices(props: Props) {
     default:
       return null
   }
+}
+
+/** A person's word, for each site that does not answer. */
+function Down({ stack, wishes, change }: Props) {
+  const silent = stack.places.filter((place) => !place.answers)
+  return silent.map((place) => (
+    <label key={place.site} className="check">
+      <input
+        type="checkbox"
+        checked={wishes.down.includes(place.site)}
+        onChange={(event) =>
+          change({
+            ...wishes,
+            down: event.target.checked
+              ? [...wishes.down, place.site]
+              : wishes.down.filter((each) => each !== place.site),
+          })
+        }
+      />
+      I state that {place.site} is down. It does not answer, which alone does not mean that. My name is recorded.
+    </label>
+  ))
 }
 
 function PointChoice({ stack, wishes, change }: Props) {
