@@ -14,6 +14,7 @@ import { reach } from './execute/reach.ts'
 import type { Outside, World } from './execute/world.ts'
 import type { Clock } from './lib/clock.ts'
 import { commonOf } from './lib/networks.ts'
+import { type ServedCertificate, servedCertificates } from './operations/certificates.ts'
 import { type DeployRequest, planDeploy } from './operations/deploy.ts'
 import { type DestroyRequest, planDestroy } from './operations/destroy.ts'
 import { type Compared, compare } from './operations/differences.ts'
@@ -373,6 +374,20 @@ export async function diff(
     file === undefined ? await lookByName(lifeboat, name, 'active', now) : await lookFor(lifeboat, name, file, now)
   if ('refused' in seen) return seen
   return compare(await lookInside((site) => engineOf(lifeboat, site), seen))
+}
+
+export type Inspected = {
+  readonly compared: Compared
+  readonly certificates: readonly ServedCertificate[]
+  /** Sites that answered. */
+  readonly seen: readonly string[]
+}
+
+/** What was deployed against what is at both sites, and the certificates that clients are shown. */
+export async function inspect(lifeboat: Lifeboat, situation: Situation): Promise<Inspected> {
+  const inside = await lookInside((site) => engineOf(lifeboat, site), situation)
+  const seen = inside.sites.flatMap(({ site, answer }) => (answer === undefined ? [] : [site.name]))
+  return { compared: compare(inside), certificates: servedCertificates(inside), seen }
 }
 
 async function lookFor(

@@ -20,6 +20,7 @@ export const Alarm = z.object({
     'site-silent',
     'controller-silent',
     'schedule-failing',
+    'changed-by-hand',
   ]),
   severity: z.enum(['warning', 'critical']),
   stack: StackName.optional(),
@@ -84,7 +85,7 @@ export type Overview = z.infer<typeof Overview>
 
 export const Schedule = z.object({
   stack: StackName,
-  task: z.enum(['replicate', 'drill', 'guard']),
+  task: z.enum(['replicate', 'drill', 'guard', 'diff']),
   every: z.string().describe('`10 s`, or a cron expression.'),
   next_at: Time.optional(),
   last_at: Time.optional(),

@@ -58,6 +58,11 @@ export function manifestOf(
  */
 const LOOK = `
 coded() { base64 -w0; echo; }
+certificate() {
+  grep -q -e '-----BEGIN CERTIFICATE-----' "$1" || return 0
+  printf 'certificate %s ' "$1"
+  sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p;/-----END CERTIFICATE-----/q' "$1" | coded
+}
 manifest=${manifestPath}
 secrets=' '; paths=
 while [ $# -gt 0 ]; do
@@ -72,6 +77,7 @@ for path in $(printf '%s\\n' $paths /etc/systemd/network/* | sort -u); do
   [ -f "$path" ] || continue
   sum=$(sha256sum <"$path")
   echo "file \${sum%% *} $(stat -c %Z "$path") $path"
+  case "$path" in /etc/lifeboat/secrets/*) certificate "$path" ;; esac
   case "$path $secrets" in /etc/lifeboat/secrets/*) continue ;; "$path "*" $path "*) continue ;; esac
   printf 'text %s ' "$path"; coded <"$path"
 done
@@ -94,11 +100,13 @@ exit 0
 function inspectionOf(stdout: string): Inspection {
   const files: Record<string, InspectedFile> = {}
   const began_s: Record<string, number> = {}
+  const certificates: Record<string, string> = {}
   const texts = new Map<string, string>()
   for (const line of stdout.split('\n')) {
     const [kind = '', first = '', second = '', third = ''] = line.split(' ')
     if (kind === 'file') files[third] = { sha256: first, changed_s: Number(second) }
     else if (kind === 'text') files[first] = { ...(files[first] as InspectedFile), text: decoded(second) }
+    else if (kind === 'certificate') certificates[first] = decoded(second)
     else if (kind === 'began') began_s[first] = Number(second)
     else if (kind !== '') texts.set(kind, decoded(first))
   }
@@ -108,6 +116,7 @@ function inspectionOf(stdout: string): Inspection {
     files,
     ruleset: loaded === undefined || meant === undefined ? undefined : { loaded, meant },
     began_s,
+    certificates,
     servers: texts.get('servers'),
   }
 }

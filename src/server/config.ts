@@ -51,6 +51,9 @@ const ConfigFile = z.strictObject({
   'probe-ingress': z
     .union([z.literal(false), duration], { error: 'needs a duration such as 1m, or false' })
     .default(60_000),
+  'diff-every': z
+    .union([z.literal(false), duration], { error: 'needs a duration such as 1h, or false' })
+    .default(3_600_000),
   replications: z.int().min(1).max(64).default(4),
   'takeover-after': duration.default(60_000),
   oidc: z

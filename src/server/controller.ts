@@ -4,21 +4,25 @@ import type { Logger } from 'pino'
 import type { Me } from '../api/access.ts'
 import { failsOver, type OperationRequest, type Started } from '../api/operations.ts'
 import type { StackSummary } from '../api/stacks.ts'
-import type { SiteView } from '../api/watch.ts'
-import { type Lifeboat, plan, watched } from '../lifeboat.ts'
+import type { Schedule, SiteView } from '../api/watch.ts'
+import { formatDuration } from '../lib/duration.ts'
+import { inspect, type Lifeboat, plan, watched } from '../lifeboat.ts'
 import { leastAt } from '../state/wan.ts'
 import { type Alarms, openAlarms } from './alarms/alarms.ts'
 import { conditionsOf } from './alarms/conditions.ts'
 import { openNotifier, type ReadSecret } from './alarms/notify.ts'
+import { undecided } from './alarms/undecided.ts'
 import { openApprovals } from './approvals.ts'
 import type { Audit } from './audit.ts'
 import { agesBefore } from './before.ts'
 import { type Bus, openBus } from './bus.ts'
+import type { Expiring } from './certificates.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
-import { elsewhere } from './due.ts'
+import { elsewhere, ownerOf } from './due.ts'
 import { type History, openHistory } from './history.ts'
 import { type Ingress, openIngress } from './ingress.ts'
+import { type Inspections, inspectionWords, openInspections } from './inspections.ts'
 import { type Lookout, openLookout } from './lookout.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { openOnce } from './once.ts'
@@ -43,7 +47,7 @@ export type ControllerOptions = {
   readonly stacks_dir: string | undefined
   readonly config: Config
   readonly peers: Peers
-  readonly certificates: readonly { readonly what: string; readonly until: Date }[]
+  readonly certificates: readonly Expiring[]
   readonly readSecret: ReadSecret
   readonly logger: Logger
   /** Whether somebody who listens may still do so. */
@@ -68,6 +72,8 @@ export type Controller = {
   readonly pools: ReturnType<typeof openPools>
   readonly ingress: Ingress
   readonly services: Services
+  /** Undefined where the controller file asks for none. */
+  readonly inspections: Inspections | undefined
   readonly peers: Peers
   readonly metrics: Metrics
   readonly schedules: Schedules
@@ -83,6 +89,8 @@ export type Controller = {
   summaries(): readonly StackSummary[]
   summary(stack: string): StackSummary | undefined
   sites(): readonly SiteView[]
+  /** When which stack is compared with what was compiled, as the list of schedules has it. */
+  plannedLooks(): readonly Schedule[]
 }
 
 /** Between two questions to the watch of a standby. */
@@ -120,6 +128,29 @@ export function openController(options: ControllerOptions): Controller {
     watch_ms,
   )
   const { peers } = options
+  const every_ms = options.config['diff-every']
+  const here = (stack: string) => {
+    const seen = lookout.seen.get(stack)
+    return seen !== undefined && ownerOf(seen, site, peers.seen, clock.now(), options.config['takeover-after']).here
+  }
+  const inspections =
+    every_ms === false
+      ? undefined
+      : openInspections({
+          clock,
+          every_ms,
+          logger: options.logger,
+          here,
+          // A cycle changes no appliance.
+          busy: (stack) =>
+            [...runner.running.values(), ...[...peers.seen.values()].flatMap(({ runs = [] }) => runs)].some(
+              (each) => each.stack === stack && each.verb !== 'replicate',
+            ),
+          ask: async (stack) => {
+            const situation = await lookout.look(stack)
+            return situation === undefined ? undefined : inspect(lifeboat, situation)
+          },
+        })
   const notifier = openNotifier(options.config.alarms, site, options.readSecret, clock, options.logger)
   const alarms = openAlarms(database, clock, options.config.alarms.repeat, (event) => {
     bus.send({ type: 'alarm', alarm: event.alarm })
@@ -128,6 +159,7 @@ export function openController(options: ControllerOptions): Controller {
     if (seen !== undefined) tell(seen)
   })
   let silent: readonly SilentService[] = []
+  let probed = !options.config['probe-services']
   /** What was sent last of each stack, so that only what a person would see as a change is sent. */
   const sent = new Map<string, string>()
 
@@ -167,11 +199,13 @@ export function openController(options: ControllerOptions): Controller {
       // Each asks where it is; where no controller is, the other one does.
       if (seen.standby === site || peers.seen.get(seen.standby ?? '')?.state === 'none') services.note(seen.stack)
       else services.forget(seen.stack)
+      inspections?.note(seen.stack)
       tell(seen)
     },
     gone: (stack) => {
       ingress.forget(stack)
       services.forget(stack)
+      inspections?.forget(stack)
       bus.send({ type: 'stack-gone', stack })
     },
     site: (seen) => bus.send({ type: 'site', site: siteView(controller, seen.site) }),
@@ -184,6 +218,7 @@ export function openController(options: ControllerOptions): Controller {
     after: (stack, ended) => {
       metrics.ended(ended.verb, ended.outcome, ended.took_ms)
       lookout.look(stack).catch(() => {})
+      if (ended.verb !== 'replicate') inspections?.soon(stack)
     },
   })
 
@@ -202,6 +237,7 @@ export function openController(options: ControllerOptions): Controller {
     pools,
     ingress,
     services,
+    inspections,
     peers,
     metrics,
     schedules: openSchedules({
@@ -262,7 +298,17 @@ export function openController(options: ControllerOptions): Controller {
             .filter(({ wan }) => wan !== undefined && wan.relay === undefined)
             .map((each) => each.name),
           asked: [...ingress.all()],
+          inspected: [...(inspections?.all() ?? [])],
         }),
+        (alarm) =>
+          undecided(alarm, {
+            known: (stack) => lookout.seen.has(stack),
+            inspects: (stack) => inspections !== undefined && here(stack),
+            inspected: (stack) => inspections?.of(stack) !== undefined,
+            services: (stack) => (stack === undefined ? probed : services.asked(stack)),
+            ingress: (stack) => pause_ms === false || ingress.asked(stack),
+            ran: (stack, task) => !here(stack) || controller.schedules.ran(stack, task),
+          }),
       )
     },
     async probe() {
@@ -276,6 +322,7 @@ export function openController(options: ControllerOptions): Controller {
       const found = await Promise.all(
         [...wanted.values()].map(async (each) => ({ ...each, why: await probeTcp(each) })),
       )
+      probed = true
       silent = found.flatMap(({ service, why }) => (why === undefined ? [] : [{ site, service, why }]))
     },
     async stop() {
@@ -314,6 +361,25 @@ export function openController(options: ControllerOptions): Controller {
       const seen = lookout.seen.get(stack)
       return seen === undefined ? undefined : summarize(seen)
     },
+    plannedLooks: () =>
+      inspections === undefined || every_ms === false
+        ? []
+        : [...lookout.seen.values()].map((seen): Schedule => {
+            const { stack } = seen
+            const owner = ownerOf(seen, site, peers.seen, clock.now(), options.config['takeover-after'])
+            const [found, failed, next] = [inspections.of(stack), inspections.failed(stack), inspections.next(stack)]
+            return {
+              stack,
+              task: 'diff',
+              every: formatDuration(every_ms),
+              next_at: next === undefined ? undefined : new Date(Math.max(next, clock.now().getTime())).toISOString(),
+              last_at: found?.at,
+              last: failed?.why ?? inspectionWords(found),
+              failures: failed?.failures ?? 0,
+              here: owner.here,
+              why: owner.why,
+            }
+          }),
     sites: () => lifeboat.sites.sites.map((each) => siteView(controller, each.name)),
   }
   return controller

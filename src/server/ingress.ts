@@ -12,6 +12,9 @@ const within_s = 5
 /** After a bad answer: a second one says whether it was the first of many. */
 const again_ms = 10_000
 
+/** One bad answer may be the moment in which a stack moves. */
+export const in_a_row = 2
+
 /** One check at one place, as it was seen last. */
 export type Asked = {
   readonly stack: string
@@ -34,6 +37,8 @@ export type Ingress = {
   settled(): Promise<void>
   of(stack: string): readonly IngressSight[]
   all(): Iterable<Asked>
+  /** Whether its checks, or all, were asked often enough to say how it is. */
+  asked(stack: string | undefined): boolean
   /** The worst that was seen of a stack; undefined where nothing is asked. */
   stateOf(stack: string): IngressSight['state'] | undefined
 }
@@ -119,6 +124,15 @@ export function openIngress(
       })
     },
     all: () => seen.values(),
+    asked(stack) {
+      const stacks = stack === undefined ? [...asks.keys()] : [stack]
+      return stacks.every((each) =>
+        [...(asks.get(each)?.keys() ?? [])].every((key) => {
+          const found = seen.get(`${each} ${key}`)
+          return found !== undefined && (found.state === 'answers' || found.failures >= in_a_row)
+        }),
+      )
+    },
     stateOf(stack) {
       const states = [...(asks.get(stack)?.keys() ?? [])].map((key) => seen.get(`${stack} ${key}`)?.state ?? 'unknown')
       return (['silent', 'unknown', 'answers'] as const).find((state) => states.includes(state))

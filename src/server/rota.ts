@@ -6,7 +6,11 @@ const at_once = 4
 
 export type Rota<T> = {
   /** What is to be looked at from now on, by key; what is there already keeps its turn. */
-  set(key: string, item: T): void
+  set(key: string, item: T, after_ms?: number): void
+  /** At the latest then. */
+  soon(key: string, after_ms: number): void
+  /** When its turn is. */
+  next(key: string): number | undefined
   drop(key: string): void
   /** Begins the look whose turn it is, if any. */
   tick(): void
@@ -27,9 +31,14 @@ export function openRota<T>(clock: Clock, look: (item: T) => Promise<number>): R
   }
 
   return {
-    set(key, item) {
+    soon(key, after_ms) {
       const known = turns.get(key)
-      if (known === undefined) turns.set(key, { item, due_ms: 0 })
+      if (known !== undefined) known.due_ms = Math.min(known.due_ms, clock.now().getTime() + after_ms)
+    },
+    next: (key) => turns.get(key)?.due_ms,
+    set(key, item, after_ms = 0) {
+      const known = turns.get(key)
+      if (known === undefined) turns.set(key, { item, due_ms: after_ms === 0 ? 0 : clock.now().getTime() + after_ms })
       else known.item = item
     },
     drop: (key) => void turns.delete(key),

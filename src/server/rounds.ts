@@ -33,6 +33,7 @@ export function openRounds(
     every(pauses.outside, async () => {
       controller.ingress.tick()
       controller.services.tick()
+      controller.inspections?.tick()
     }),
     every(pauses.prune, async () => controller.history.prune(clock.now())),
   ]

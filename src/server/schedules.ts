@@ -17,12 +17,16 @@ const guard_ms = 30_000
 /** While the other controller is at work on the stack. */
 const held_off_ms = 2000
 const most_drills = 1
+/** Failures in a row. */
+const too_often = 3
 
 export type Schedules = {
   next(stack: string): StackDetail['next']
   list(): readonly Schedule[]
   /** Tasks that failed so often in a row that somebody should know. */
   failing(): readonly Task[]
+  /** Whether a task came to an end since the start, and is not in the middle of failing. */
+  ran(stack: string, task: string): boolean
   start(): void
   stop(): Promise<void>
 }
@@ -247,7 +251,11 @@ export function openSchedules(work: Work): Schedules {
           why: owner.why,
         }
       }),
-    failing: () => [...tasks.values()].filter((task) => task.failures >= 3 && work.seen().has(task.stack)),
+    ran(stack, kind) {
+      const task = tasks.get(`${kind} ${stack}`)
+      return task?.last !== undefined && (task.failures === 0 || task.failures >= too_often)
+    },
+    failing: () => [...tasks.values()].filter((task) => task.failures >= too_often && work.seen().has(task.stack)),
     async stop() {
       over.abort(new Error('the controller ends'))
       await going

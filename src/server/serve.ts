@@ -9,6 +9,7 @@ import { type Access, openAccess } from './access/access.ts'
 import { openOidc } from './access/oidc.ts'
 import { openApp } from './app.ts'
 import { type Audit, openAudit } from './audit.ts'
+import type { Expiring } from './certificates.ts'
 import type { Config } from './config.ts'
 import { type Controller, openController } from './controller.ts'
 import { openDatabase } from './database.ts'
@@ -34,7 +35,7 @@ export type ServeOptions = {
   readonly logger: Logger
   readonly peers: readonly PeerAddress[]
   /** What will expire, and when. */
-  readonly certificates: readonly { readonly what: string; readonly until: Date }[]
+  readonly certificates: readonly Expiring[]
   /** Reads a secret that the controller file names. */
   readonly readSecret: (file: string) => string
 }

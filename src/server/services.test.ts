@@ -12,6 +12,7 @@ const nothing: Facts = {
   proof_older_than_ms: 1,
   full_on: new Map(),
   certificates: [],
+  inspected: [],
   silent_services: [],
   watched: [],
   asked: [],

@@ -10,6 +10,8 @@ export type Services = {
   tick(): void
   settled(): Promise<void>
   of(stack: string): ServiceSight | undefined
+  /** Whether it was asked since it is noted; also where it is not. */
+  asked(stack: string): boolean
   all(): Iterable<readonly [string, ServiceSight]>
 }
 
@@ -23,8 +25,10 @@ export function openServices(
 ): Services {
   const seen = new Map<string, ServiceSight>()
   const wanted = new Set<string>()
+  const asked = new Set<string>()
   const rota = openRota<string>(clock, async (stack) => {
     const found = await ask(stack)
+    asked.add(stack)
     if (found === undefined || !wanted.has(stack)) seen.delete(stack)
     else {
       const { site, watched } = found
@@ -39,12 +43,14 @@ export function openServices(
     },
     forget(stack) {
       wanted.delete(stack)
+      asked.delete(stack)
       rota.drop(stack)
       seen.delete(stack)
     },
     tick: rota.tick,
     settled: rota.settled,
     of: (stack) => seen.get(stack),
+    asked: (stack) => asked.has(stack) || !wanted.has(stack),
     all: () => seen.entries(),
   }
 }

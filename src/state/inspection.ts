@@ -7,6 +7,8 @@ export type Inspection = {
   readonly ruleset: { readonly loaded: string; readonly meant: string } | undefined
   /** When the program began that serves now, in seconds since 1970; absent where none runs. */
   readonly began_s: { readonly haproxy?: number; readonly dnsmasq?: number }
+  /** The first certificate of each secret that has one, in PEM, by path; never a key. */
+  readonly certificates: Readonly<Record<string, string>>
   /** HAProxy's own table of its servers (`show servers state`). */
   readonly servers: string | undefined
 }

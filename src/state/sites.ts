@@ -57,7 +57,13 @@ export type DnsServer = {
   readonly server: string
   readonly port: number
   readonly zone: string
-  readonly key: { readonly name: string; readonly algorithm: 'hmac-sha256'; readonly file: string }
+  readonly key: {
+    readonly name: string
+    readonly algorithm: 'hmac-sha256'
+    readonly file: string
+    /** The day on which it is to be replaced: a TSIG key has no date of its own. */
+    readonly until?: string | undefined
+  }
 }
 
 /** A place from which success is observed, as a client would see it. */
@@ -209,6 +215,7 @@ const SiteSchema = z
           name: z.string(),
           algorithm: z.literal('hmac-sha256').default('hmac-sha256'),
           file: z.string(),
+          until: z.iso.date('needs a day such as 2027-03-31').optional(),
         }),
       })
       .optional(),

@@ -30,7 +30,11 @@ test('keeps the newest point younger than the target, by itself', async () => {
   await expect.poll(async () => (await cycles()).length, waits).toBeGreaterThan(3)
   const { body } = await root.get('/stacks/shop')
   expect(body).toMatchObject({ protection: 'met', next: { replicate: expect.any(String) } })
-  expect((await root.get('/schedules')).body).toMatchObject([{ task: 'replicate', here: true }, { task: 'guard' }])
+  expect((await root.get('/schedules')).body).toMatchObject([
+    { task: 'replicate', here: true },
+    { task: 'guard' },
+    { task: 'diff', here: true },
+  ])
 })
 
 test('a link that is cut opens alarms with what to do, and they resolve when it is back', async () => {

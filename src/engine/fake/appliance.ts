@@ -43,7 +43,10 @@ function look({ instance }: ExecContext, words: readonly string[]): string {
       const content = text(path)
       if (content === undefined) return []
       const line = `file ${sha256(content)} 0 ${path}`
-      return secrets.has(path) ? [line] : [line, `text ${path} ${coded(content)}`]
+      const certificate = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/.exec(content)?.[0]
+      if (secrets.has(path))
+        return certificate === undefined ? [line] : [line, `certificate ${path} ${coded(certificate)}`]
+      return [line, `text ${path} ${coded(content)}`]
     }),
     ...(rules === undefined ? [] : [`loaded ${coded(text(LOADED) ?? rules)}`, `meant ${coded(rules)}`]),
     ...['haproxy', 'dnsmasq'].map((program) => `began ${program} 1`),

@@ -12,8 +12,11 @@ export type Alarms = {
   of(stack: string): readonly Alarm[]
   /** Open ones first, worst first, then those resolved in the last week. */
   list(): readonly Alarm[]
-  /** Opens, repeats and resolves; each is told once. */
-  judge(conditions: readonly Condition[]): void
+  /**
+   * Opens, repeats and resolves; each is told once. What is `undecided` stays open: after a restart most things have yet to
+   * be looked at again.
+   */
+  judge(conditions: readonly Condition[], undecided?: (alarm: Alarm) => boolean): void
 }
 
 const week_ms = 7 * 24 * 3_600_000
@@ -61,17 +64,12 @@ export function openAlarms(
       const past = (resolved.all() as unknown as Pick<Row, 'alarm'>[]).map(({ alarm }) => JSON.parse(alarm) as Alarm)
       return [...this.open(), ...past]
     },
-    judge(conditions) {
+    judge(conditions, undecided = () => false) {
       const now = clock.now()
       const at = now.toISOString()
       const current = new Set<string>()
-      for (const { hold_ms = 0, ...condition } of conditions) {
-        const key = [
-          condition.kind,
-          condition.stack ?? '',
-          condition.site ?? '',
-          condition.stack || condition.site ? '' : condition.what.split(' ').slice(0, 3).join(' '),
-        ].join(' ')
+      for (const { hold_ms = 0, about = '', ...condition } of conditions) {
+        const key = [condition.kind, condition.stack ?? '', condition.site ?? '', about].join(' ')
         if (current.has(key)) continue
         current.add(key)
         const known = open.get(key)
@@ -97,7 +95,7 @@ export function openAlarms(
       }
       for (const key of since.keys()) if (!current.has(key)) since.delete(key)
       for (const [key, known] of open) {
-        if (current.has(key)) continue
+        if (current.has(key) || undecided(known)) continue
         const alarm: Alarm = { ...known, resolved_at: at }
         open.delete(key)
         write(alarm)

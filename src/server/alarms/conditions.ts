@@ -2,8 +2,10 @@ import type { z } from 'zod'
 import type { ServiceSight } from '../../api/ingress.ts'
 import type { Alarm, Peer } from '../../api/watch.ts'
 import { formatBytes, formatDuration } from '../../lib/duration.ts'
+import type { Expiring } from '../certificates.ts'
 import type { Task } from '../due.ts'
-import type { Asked } from '../ingress.ts'
+import { type Asked, in_a_row } from '../ingress.ts'
+import type { InspectedStack } from '../inspections.ts'
 import type { SiteSeen } from '../lookout.ts'
 import { protectionOf, type Seen } from '../seen.ts'
 
@@ -11,6 +13,8 @@ import { protectionOf, type Seen } from '../seen.ts'
 export type Condition = Pick<Alarm, 'kind' | 'severity' | 'stack' | 'site' | 'what' | 'means' | 'todo'> & {
   /** How long it has to last before it is an alarm. */
   readonly hold_ms?: number
+  /** Tells apart what may be so more than once of one stack and site: one is mended, the other goes on. */
+  readonly about?: string
 }
 
 export type Facts = {
@@ -21,7 +25,9 @@ export type Facts = {
   readonly failing: readonly Task[]
   readonly proof_older_than_ms: number
   readonly full_on: ReadonlyMap<string, Date>
-  readonly certificates: readonly { readonly what: string; readonly until: Date }[]
+  readonly certificates: readonly Expiring[]
+  /** What was found inside the stacks, by stack. */
+  readonly inspected: readonly (readonly [string, InspectedStack])[]
   readonly silent_services: readonly { readonly site: string; readonly service: string; readonly why: string }[]
   /** What the watches at the standbys see, by stack. */
   readonly watched: readonly (readonly [string, ServiceSight])[]
@@ -38,7 +44,8 @@ export function conditionsOf(facts: Facts): readonly Condition[] {
     ...facts.sites.flatMap((site) => ofSite(site, facts)),
     ...facts.peers.flatMap(ofPeer),
     ...facts.failing.map(ofTask),
-    ...facts.certificates.flatMap((each) => ofCertificate(each, facts.now)),
+    ...[...facts.certificates, ...facts.inspected.flatMap(servedBy)].flatMap((each) => ofCertificate(each, facts.now)),
+    ...facts.inspected.flatMap(ofHands),
     ...facts.silent_services.map(ofService),
     ...facts.watched.flatMap(ofWatch),
     ...ofClients(facts.asked),
@@ -211,22 +218,67 @@ function ofTask(task: Task): Condition {
     kind: 'schedule-failing',
     severity: 'warning',
     stack: task.stack,
+    about: task.task,
     what: `${task.task} failed ${task.failures} times in a row: ${task.last ?? 'no reason known'}`,
     means: 'it is tried again, later each time, a minute apart at most',
     todo: `lifeboat plan ${task.task} ${task.stack}`,
   }
 }
 
-function ofCertificate({ what, until }: Facts['certificates'][number], now: Date): readonly Condition[] {
+const ends: Readonly<Record<Expiring['of'], Pick<Condition, 'means' | 'todo'>>> = {
+  controller: {
+    means: 'connections that use it will be refused',
+    todo: 'put a new one in its place and start the controller again',
+  },
+  stack: {
+    means: 'clients will refuse it, at either site',
+    todo: 'put the new one into its file and lifeboat deploy; the standby gets it with the next cycle',
+  },
+  dns: {
+    means: 'without a key that its server takes, no name follows a stack',
+    todo: 'have the server take a new one, put it into the file and its day into the site file, and start the controller again',
+  },
+}
+
+function ofCertificate({ what, until, of, stack, site }: Expiring, now: Date): readonly Condition[] {
   const left_ms = until.getTime() - now.getTime()
   if (left_ms > 30 * day_ms) return []
   return [
     {
       kind: 'certificate-expiring',
       severity: left_ms < 7 * day_ms ? 'critical' : 'warning',
+      ...(stack === undefined ? {} : { stack }),
+      ...(site === undefined ? {} : { site }),
+      about: what,
       what: `${what} ${left_ms < 0 ? 'has expired' : `expires in ${formatDuration(left_ms)}`} (${until.toISOString().slice(0, 10)})`,
-      means: 'connections that use it will be refused',
-      todo: 'put a new one in its place and start the controller again',
+      ...ends[of],
+    },
+  ]
+}
+
+const servedBy = ([stack, { certificates }]: readonly [string, InspectedStack]): readonly Expiring[] =>
+  certificates.map(({ secret, site, until }) => ({
+    ...{ what: `the certificate "${secret}" of ${stack}`, until },
+    ...{ of: 'stack', stack, site },
+  }))
+
+/** So many places are named; lifeboat diff has all. */
+const most_named = 3
+
+function ofHands([stack, { hand }]: readonly [string, InspectedStack]): readonly Condition[] {
+  const [first] = hand
+  if (first === undefined) return []
+  const named = hand.slice(0, most_named).map((each) => `${each.object} at ${each.site}: ${each.place} ${each.what}`)
+  const more = hand.length - named.length
+  const objects = [...new Set(hand.map(({ object }) => object))]
+  return [
+    {
+      kind: 'changed-by-hand',
+      severity: 'warning',
+      stack,
+      what: `${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`,
+      means: 'the other site would come up without it, and so would this one after the next launch',
+      todo: `lifeboat diff ${stack} shows it; put it into the stack file, or take it back: lifeboat deploy FILE --overwrite ${objects.join(' ')}`,
     },
   ]
 }
@@ -236,6 +288,7 @@ function ofService({ site, service, why }: Facts['silent_services'][number]): Co
     kind: 'service-silent',
     severity: 'warning',
     site,
+    about: service,
     what: `${service} does not answer at ${site}: ${why}`,
     means: 'a stack that needs it would come up there without it',
     todo: 'look at the service, and at its address in the site file',
@@ -270,9 +323,6 @@ function ofUnheld(site: string): Condition {
   }
 }
 
-/** One bad answer may be the moment in which a stack moves. */
-const in_a_row = 2
-
 function ofClients(asked: readonly Asked[]): readonly Condition[] {
   const bad = asked.filter((each) => each.state === 'silent' && each.failures >= in_a_row)
   const blind = asked.filter((each) => each.blind !== undefined && each.failures >= in_a_row)
@@ -294,6 +344,7 @@ function ofClients(asked: readonly Asked[]): readonly Condition[] {
       ([place, why]): Condition => ({
         kind: 'ingress-silent',
         severity: 'warning',
+        about: place,
         what: `${place} shows nothing: ${why}`,
         means: 'nobody sees there whether clients get an answer',
         todo: 'look at the client place in the site file, and at what its `run` leads to',

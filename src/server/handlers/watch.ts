@@ -13,7 +13,7 @@ export function watchHandlers(
 ): Pick<Handlers, 'events' | 'alarms' | 'schedules' | 'peer' | 'metrics'> {
   return {
     alarms: () => controller.alarms.list(),
-    schedules: () => controller.schedules.list(),
+    schedules: () => [...controller.schedules.list(), ...controller.plannedLooks()],
     peer: ({ request }) => {
       controller.peers.of(request.headers[peerHeader])
       return {
