@@ -17,7 +17,7 @@ export type FileRun = {
 
 const slow_ms = 150
 
-/** In a file of lab tests: its customers, or its browser, must not wait for another lab. */
+/** In a file of lab tests: its customers, its browser or the packets of its drill must not wait for another lab. */
 const wantsAll = /^\/\/ Alone on a slow machine\.$/m
 
 /**

@@ -1,4 +1,5 @@
 // On the lab: 112 s
+// Alone on a slow machine.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Customers, eventually, lifeboat, sleep, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
 import { claimOf, everyInstance } from './roles.ts'

@@ -1,4 +1,5 @@
 // On the lab: 60 s
+// Alone on a slow machine.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OrderAttempt } from '../../examples/shop/order-log.ts'
 import {
