@@ -24,7 +24,7 @@ switch (mode) {
     break
 }
 
-/** An open port on this one machine answers at once, also under load: what is silent for a second is not open. */
+/** The kernel of an open port on this one machine answers at once, also under load: what is silent for a second is not open. */
 async function scan(host: string): Promise<readonly number[]> {
   const open: number[] = []
   let next = 1
@@ -46,7 +46,8 @@ function accepts(host: string, port: number): Promise<boolean> {
       socket.destroy()
       resolve(open)
     }
-    const limit = setTimeout(() => end(false), 1000)
+    // Thousands at once make this process itself late: what has come meanwhile is read before the second is over.
+    const limit = setTimeout(() => setImmediate(() => setImmediate(() => end(false))), 1000)
     socket.once('connect', () => end(true)).once('error', () => end(false))
   })
 }

@@ -57,7 +57,8 @@ test('the clock of a site is an hour ahead, or that of the machine: told, and no
     const newest = await newestPoint()
     expect(Math.abs(Date.parse(newest.taken_at) - Date.now())).toBeLessThan(60_000)
     const plan = await lifeboat(['--sites', west.sites, 'plan', 'failover', 'shop', '--site-is-down', 'east', '--json'])
-    expect(plan.stdout).toMatch(westAhead)
+    // A site that is stated to be down is not waited for long: without an answer of it west is held against this machine.
+    expect(plan.stdout).toMatch(/clocks apart: west is 3(599|600|601) s .* ahead of (east|this machine)/)
     expect(plan.stdout).toContain(newest.name)
   } finally {
     west.stop()
@@ -182,9 +183,13 @@ async function emptyPool(): Promise<void> {
   await exec('west', ['sh', '-c', `mountpoint -q ${filler} && rm -f ${filler}/filler-* && sync`])
 }
 
-/** Whether BIND's zone takes updates at all. */
+/**
+ * Whether BIND's zone takes updates of ours. `none` would make it a zone that takes no updates at all: what it was told so
+ * far is in its journal, and BIND would load it anew from a file that may be older.
+ */
 async function allowUpdates(allowed: boolean): Promise<void> {
-  const [from, to] = allowed ? ['none;', 'key "lifeboat";'] : ['key "lifeboat";', 'none;']
+  const nobody = '203.0.113.253;'
+  const [from, to] = allowed ? [nobody, 'key "lifeboat";'] : ['key "lifeboat";', nobody]
   await exec('dns', ['sed', '-i', `s/allow-update { ${from} }/allow-update { ${to} }/`, '/etc/bind/lab.conf'])
   await signalServer('dns', 'SIGHUP')
   const probe = 'printf "server 192.0.2.54\\nupdate delete probe.example.com\\nsend\\n" | nsupdate -k /etc/bind/lab.key'
