@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { lifeboat, stackFile } from '../../lab/demo/story.ts'
-import { exec, killSite } from '../../lab/lab.ts'
+import { exec, killSite, labPaths } from '../../lab/lab.ts'
 import { type LabPage, openPage } from '../../lab/page.ts'
 import { openBrowser } from '../browser/stage.ts'
 import { addressByName, emptyStage, instances, live, statusAtClient } from './stage.ts'
@@ -15,6 +17,8 @@ let controller: LabPage
 
 beforeAll(async () => {
   await emptyStage()
+  // A controller that nobody has used yet.
+  rmSync(join(labPaths.run, 'page'), { recursive: true, force: true })
   for (const argv of [
     ['deploy', stackFile],
     ['replicate', 'shop'],
