@@ -2,9 +2,10 @@
 const rows: string[] = []
 
 export function row(what: string, value: string, floor: string, goal: string, held: boolean): void {
-  rows.push(
-    `${what.padEnd(56)} ${value.padStart(16)}  ${floor.padStart(24)}  ${goal.padEnd(18)} ${held ? 'held' : 'MISSED'}`,
-  )
+  const line = `${what.padEnd(56)} ${value.padStart(16)}  ${floor.padStart(24)}  ${goal.padEnd(18)} ${held ? 'held' : 'MISSED'}`
+  rows.push(line)
+  // The whole takes long: what is known is said.
+  console.log(line)
 }
 
 export function printRows(): void {
