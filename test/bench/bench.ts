@@ -27,11 +27,6 @@ const rounds = Number(values.rounds)
 const cycles_a_round = 4
 
 try {
-  if (rounds > 0) {
-    checkOfThousand()
-    await appliances()
-    controllerOfThousand()
-  }
   await up()
   const { ca } = await prepareShop()
   await verb('destroy', 'shop', '--consent', 'shop').catch(() => undefined)
@@ -65,6 +60,9 @@ try {
   if (rounds > 0) {
     summary(cycles, drills, moves, launches)
     await announcedPrefix()
+    checkOfThousand()
+    await appliances()
+    controllerOfThousand()
   }
 } finally {
   await down()
