@@ -55,6 +55,20 @@ test('a connection that passed tells how long it took', async () => {
   expect(seen?.took_ms).toBeGreaterThan(0)
 })
 
+test.each([
+  ['is silent where nothing comes back', 'sleep 5', 'silent', 'held'],
+  ['is no evidence where its sender ended without a word', 'kill -9 $BASHPID', 'unable', 'no evidence'],
+])('a connection %s', async (_, instead, result, verdict) => {
+  const probe = udp({ kind: 'tcp', port: 9, expect: 'blocked' })
+  const [command = '', ...argv] = probeArgv([probe])
+  const changed = argv.map((each) => each.replace('exec 3<> "/dev/tcp/$1/$2"', instead))
+  expect(changed).not.toEqual(argv)
+  const { stdout } = await promisify(execFile)(command, changed)
+  const seen = resultsOf([probe], 0, stdout)
+  expect(seen.map((each) => each.result)).toEqual([result])
+  expect(seen.map(judge)).toEqual([verdict])
+})
+
 describe('a second round', () => {
   const passed = (took_ms: number): Seen => ({ probe: udp({ kind: 'tcp', port: 1 }), result: 'open', took_ms })
   const stopped: Seen = { probe: udp({ kind: 'tcp', port: 2, expect: 'blocked' }), result: 'silent' }

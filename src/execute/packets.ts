@@ -103,10 +103,15 @@ settled() {
 tcp() {
   exec 4< <({ exec 3<> "/dev/tcp/$1/$2"; } 2>&1; echo "code $?") && connecting=$!
   code=124 error=
-  while LC_ALL=C read -r -t "$3" -u 4 line; do
-    case $line in "code "*) code=\${line#code }; return ;; *) error+=$line ;; esac
+  while :; do
+    LC_ALL=C read -r -t "$3" -u 4 line
+    case $? in
+    0) case $line in "code "*) code=\${line#code }; return ;; *) error+=$line ;; esac ;;
+    # It ended without a word: nothing was sent, or nobody knows. That is no silence.
+    1) code=unable; return ;;
+    *) kill "$connecting" 2>/dev/null; return ;;
+    esac
   done
-  kill "$connecting" 2>/dev/null
 }
 # A resolver asks again when a datagram was lost, and so does this.
 dns() {
@@ -143,6 +148,7 @@ one() {
   [ "$via" = - ] || ip route del "$whole" via "$via" 2>/dev/null
   case "$code:$error" in
   0:*) echo "$1 open $((now - began))" ;;
+  unable:*) echo "$1 unable" ;;
   124:*) echo "$1 silent" ;;
   *refused*) echo "$1 refused" ;;
   *unreachable*|*"No route"*|*"not permitted"*|*prohibited*) echo "$1 unreachable" ;;

@@ -36,8 +36,8 @@ export async function receive(
   const source = await load(from.site, transfer.from)
   await snapshot(from.site, transfer.from, transfer.snapshot)
   const origin = source.value.config['volatile.uuid'] ?? ''
-  await endAbandoned(site, from, transfer)
-  const before = await replicaBefore(site, transfer.to, origin)
+  await endAbandoned(site, from, transfer, signal)
+  const before = await replicaBefore(site, transfer.to, origin, signal)
   const sent = await snapshotNames(from.site, transfer.from)
   const incremental = before?.some((name) => sent.includes(name)) ?? false
 
@@ -99,6 +99,7 @@ async function replicaBefore(
   site: IncusSite,
   to: InstanceObject,
   origin: string,
+  signal: AbortSignal | undefined,
 ): Promise<readonly string[] | undefined> {
   const found = await lookup(site, to)
   if (found === undefined) return undefined
@@ -110,15 +111,16 @@ async function replicaBefore(
     )
   if (found.value.config[SEEDED] === 'true') return await snapshotNames(site, to)
   // What an interrupted first transfer left behind. Nothing was ever complete in it.
-  await removeAbandoned(site, to)
+  await removeAbandoned(site, to, signal)
   return undefined
 }
 
 /** Incus notices late that the other end of a transfer is gone; until then the half-made replica is busy being created. */
 const abandoned_limit_ms = 60_000
 
-async function removeAbandoned(site: IncusSite, to: InstanceObject): Promise<void> {
+async function removeAbandoned(site: IncusSite, to: InstanceObject, signal: AbortSignal | undefined): Promise<void> {
   for (const end = performance.now() + abandoned_limit_ms; ; ) {
+    signal?.throwIfAborted()
     try {
       return await removeInstance(site, to)
     } catch (thrown) {
@@ -130,13 +132,19 @@ async function removeAbandoned(site: IncusSite, to: InstanceObject): Promise<voi
 }
 
 /** A transfer whose controller died goes on between the two sites. It is ended, and waited for, before the next begins. */
-async function endAbandoned(site: IncusSite, from: Sender, transfer: Transfer): Promise<void> {
+async function endAbandoned(
+  site: IncusSite,
+  from: Sender,
+  transfer: Transfer,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const sending = (await runningOn(from.site, transfer.from)).filter(({ description }) =>
     /^Migrating/.test(description),
   )
   if (sending.length === 0) return
   await Promise.all(sending.map(({ id }) => from.site.client.cancel(id)))
   for (const end = performance.now() + abandoned_limit_ms; performance.now() < end; ) {
+    signal?.throwIfAborted()
     if ((await runningOn(site, transfer.to)).length === 0) return
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
