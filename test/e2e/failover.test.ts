@@ -148,9 +148,10 @@ test('the report tells the time, what was touched, and that it was no physical d
   )
   expect(report.outcome).toBe('done')
   const rto_ms = report.numbers.rto_ms ?? 0
-  expect(firstAnswer - Date.parse(report.decided_at) - rto_ms).toBeLessThan(behind_ms)
-  // It asks when all machines are ready; a customer is served when one of each is. Either way within the operation.
-  expect(rto_ms).toBeLessThan(Date.parse(report.ended_at ?? '') - Date.parse(report.decided_at))
+  const theirs_ms = firstAnswer - Date.parse(report.decided_at)
+  expect(theirs_ms - rto_ms).toBeLessThan(behind_ms)
+  // It asks when all machines are ready; a customer is served when one of each is. That is a part of the way, not most of it.
+  expect(rto_ms).toBeLessThan(1.5 * theirs_ms + behind_ms)
   expect(report.touches.map((each) => each.kind).sort()).toEqual(['dhcp-lease', 'dhcp-lease', 'dns-record'])
   expect(report.physical_devices_touched).toBe(0)
   expect(report.numbers.point_age_ms).toBeGreaterThan(0)

@@ -170,9 +170,8 @@ test.each([
   const outage_ms = report.numbers.outage_ms ?? 0
   expect(outage_ms).toBeGreaterThan(500)
   expect(gap - outage_ms).toBeLessThan(behind_ms)
-  // It asks when all machines are ready; a customer is served when one of each is. Either way within the operation.
-  const felt_ms = report.phases.find(({ phase }) => phase === 'withdraw')?.from_ms ?? 0
-  expect(felt_ms + outage_ms).toBeLessThan(Date.parse(report.ended_at ?? '') - Date.parse(report.decided_at))
+  // It asks when all machines are ready; a customer is served when one of each is. That is a part of the way, not most of it.
+  expect(outage_ms).toBeLessThan(1.5 * gap + behind_ms)
 })
 
 test('what is set aside, received and kept was never started', async () => {
