@@ -68,6 +68,16 @@ describe.skipIf(program === undefined)('every page', () => {
     })
   })
 
+  test('a phone on which yesterday has ended has room for the points of yesterday', async () => {
+    const { context, page } = await stage.person({ width: 390 })
+    await page.clock.setFixedTime(Date.now() + 24 * 3_600_000)
+    await page.goto('/stacks/shop/points')
+    await page.locator('.timeline time').first().waitFor()
+    const [wide, room] = (await page.evaluate('[document.documentElement.scrollWidth, innerWidth]')) as [number, number]
+    expect(wide).toBeLessThanOrEqual(room)
+    await context.close()
+  })
+
   test('the first key leads past the navigation, and a stack is reached and left by keyboard alone', async () => {
     const { context, page } = await stage.person()
     await page.goto('/')

@@ -3,7 +3,7 @@ import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
 import { useParam } from '../lib/search.ts'
 import { bytes, count, duration } from '../lib/words.ts'
-import { Ago, Moment } from '../parts/moment.tsx'
+import { Ago, Moment, Tick } from '../parts/moment.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
 
 /** Complete points: each can be drilled or launched. */
@@ -119,7 +119,7 @@ function Timeline({
     <nav className="timeline" aria-label="points in time, the newest last">
       {[0, 0.25, 0.5, 0.75].map((part) => (
         <span key={part} className="hour" style={{ left: `${part * 100}%` }}>
-          <Moment at={new Date(first + span * part).toISOString()} />
+          <Tick at={new Date(first + span * part).toISOString()} span_ms={span} />
         </span>
       ))}
       {points.toReversed().map((point) => (

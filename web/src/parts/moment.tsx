@@ -16,6 +16,20 @@ export function Moment({ at }: { readonly at: string }) {
   )
 }
 
+const minute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
+const date_only = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' })
+
+/** A time on a scale of `span_ms`, as short as tells it from its neighbours, whatever day it is; the whole of it on hover. */
+export function Tick({ at, span_ms }: { readonly at: string; readonly span_ms: number }) {
+  const date = new Date(at)
+  const words = span_ms < 20 * 60_000 ? clock : span_ms < 36 * 3_600_000 ? minute : date_only
+  return (
+    <time dateTime={at} title={`${date.toISOString().replace('T', ' ').replace('Z', '')} UTC`}>
+      {words.format(date)}
+    </time>
+  )
+}
+
 /** How long ago; the time itself on hover. */
 export function Ago({ at }: { readonly at: string }) {
   const age_ms = Math.max(0, useNow() - Date.parse(at))
