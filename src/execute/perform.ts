@@ -71,7 +71,7 @@ export async function perform(action: Action, context: Performing): Promise<Foun
       await engine.rename(action.instance, action.name)
       return {}
     case 'felt':
-      return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal, felt_try_s)) }
+      return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal, action)) }
     case 'clone':
       await engine.clone(action.from, action.target)
       return {}
@@ -189,9 +189,6 @@ function born({ born: wanted }: Extract<Action, { do: 'role' }>, context: Perfor
     incremental: true,
   }
 }
-/** A lost SYN is sent again after a second: a new try is sooner. */
-const felt_try_s = 0.5
-
 async function ready(action: Extract<Action, { do: 'ready' }>, context: Performing): Promise<Found> {
   const engine = context.world.engine(context.site)
   const urls = action.probes.flatMap((probe) => (probe.by === 'exec' ? [] : [probe.url]))

@@ -42,13 +42,13 @@ export interface Outside {
   routeServers(site: string, signal: AbortSignal): Promise<readonly RouteServerSight[]>
   /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
   routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]>
-  /** Waits for the first good answer at a place; one try gets `try_s`. */
+  /** Waits for the first good answer at a place; one try gets `try_s`, and `every_ms` pass before the next. */
   goodAnswer(
     place: string,
     check: CheckAction,
     within_s: number,
     signal: AbortSignal,
-    try_s?: number,
+    pace?: { readonly try_s: number; readonly every_ms: number },
   ): Promise<GoodAnswer>
   /** One request from a place, now. What the client gets, also nothing, is a result; a place that cannot be used is an error. */
   glance(place: string, check: CheckAction, within_s: number): Promise<Glance>

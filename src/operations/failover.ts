@@ -4,7 +4,7 @@ import { ids, step } from '../plan/step.ts'
 import type { Claim, ObservedInstance } from '../state/objects.ts'
 import { clocks } from './clocks.ts'
 import { fence } from './fence.ts'
-import { ingress, notTested, touchPoints } from './ingress.ts'
+import { firstAnswers, ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, start, statefulOf, withoutMissing } from './launch.ts'
 import { leftovers } from './leftovers.ts'
 import { stackArea } from './naming.ts'
@@ -96,6 +96,7 @@ export function planFailover(situation: Situation, request: FailoverRequest): Pl
     take,
     ...launch({ view, area, make: origins.make, after: [take.id, ...ids(unused)] }),
     ...ingress(situation, view, area, false),
+    ...firstAnswers(situation, view),
   ])
   return {
     plan: {
@@ -155,6 +156,7 @@ export function planOn(situation: Situation, view: SiteView, claim: Claim): Plan
         ...launch({ view, area, make: origins.make, after: fenced?.before ?? [] }),
         ...starts,
         ...ingress(situation, view, area, false),
+        ...(missing.length === 0 ? [] : firstAnswers(situation, view)),
       ]),
       touches: touchPoints(situation, view),
       physical_otherwise: physicalCount(situation.stack, 'comes'),

@@ -74,6 +74,38 @@ export function ingress(
   return [...leases, ...names, ...announcements(situation, view, area), ...checks(situation, view)]
 }
 
+/**
+ * A customer is served as soon as one machine of each kind is, and the checks ask when all are ready: between the two lies
+ * a part of the outage that nobody had. So each check is asked from the instant at which its name leads here, too.
+ */
+export function firstAnswers(situation: Situation, view: SiteView): readonly Step[] {
+  const { stack } = situation
+  const slowest_s = Math.max(
+    0,
+    ...groupsOf(view).map(([, machines]) => Math.max(...machines.map((machine) => machine.ready_within_s))),
+  )
+  return asksOf(situation, view)
+    .filter(({ check, alone }) => check.family !== 6 || alone === true)
+    .map(({ number, place, check }) => {
+      const entry = stack.ingress.find(({ name }) => name === new URL(check.url).hostname)
+      const firewall = entry === undefined ? undefined : firewallOf(stack.firewalls, entry.to)
+      return step(
+        'verify',
+        view.site.name,
+        `first answer ${number} at ${place}`,
+        { do: 'felt', place, check, within_s: slowest_s + 90, try_s: 1, every_ms: 250 },
+        'the outage as a client sees it',
+        {
+          after: [
+            entry === undefined ? [] : `dns ${entry.name}`,
+            firewall === undefined ? 'claim' : `lease ${firewall.name}`,
+          ],
+          optional: true,
+        },
+      )
+    })
+}
+
 /** The addresses of the outer legs. What needs an IPv6 address fails without one; all else goes on over IPv4. */
 export function leaseSteps(
   situation: Situation,

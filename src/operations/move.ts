@@ -4,7 +4,7 @@ import type { Claim, Claimed } from '../state/objects.ts'
 import { clocks } from './clocks.ts'
 import { estimateMove } from './estimate.ts'
 import { planOn } from './failover.ts'
-import { ingress, notTested, touchPoints } from './ingress.ts'
+import { firstAnswers, ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, type Origin, statefulOf, withoutMissing } from './launch.ts'
 import { leftovers } from './leftovers.ts'
 import { isSpare, keepArea, keptName, pointIn, pointName, stackArea } from './naming.ts'
@@ -219,6 +219,7 @@ function across(situation: Situation, ready: Ready, verb: 'move' | 'failback'): 
       take,
       ...launched,
       ...entering,
+      ...firstAnswers(situation, target),
       ...orphans(situation, target, [take.id, ...seen]),
       ...theOtherWay(situation, {
         source,

@@ -6,7 +6,7 @@ import { bubblesAt, occupied } from './drill-owner.ts'
 import { changedSince, partsOf } from './drill-parts.ts'
 import { removed } from './drill-removal.ts'
 import { fencing, planOn } from './failover.ts'
-import { ingress, notTested, touchPoints } from './ingress.ts'
+import { firstAnswers, ingress, notTested, touchPoints } from './ingress.ts'
 import { launch, statefulOf, withoutMissing } from './launch.ts'
 import { leftovers } from './leftovers.ts'
 import { keepArea, keptName, pointIn, pointName, pointTime, stackArea } from './naming.ts'
@@ -118,6 +118,7 @@ function promoted(situation: Situation, kept: Kept, request: PromoteRequest): Pl
         take,
         ...brought,
         ...entering,
+        ...firstAnswers(situation, view),
         ...cleared(site, bubble, [take.id, ...ids(brought.filter((each) => each.action.do === 'network'))], seen),
       ]),
       touches: touchPoints(situation, view),

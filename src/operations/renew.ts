@@ -201,6 +201,9 @@ function felt(situation: Situation, targets: readonly Target[]): readonly Step[]
         place: place.name,
         check: { method: check.method, url: check.url, status: check.status },
         within_s: 60,
+        // A lost SYN is sent again after a second: a new try is sooner.
+        try_s: 0.5,
+        every_ms: 100,
       },
       'the outage as a client sees it',
       { after: targets.map(({ appliance }) => `stop ${appliance.name}`), optional: true },

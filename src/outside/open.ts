@@ -104,9 +104,9 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
       check: CheckAction,
       within_s: number,
       signal: AbortSignal,
-      try_s?: number,
+      pace?: { readonly try_s: number; readonly every_ms: number },
     ): Promise<GoodAnswer> {
-      const options = { within_s, signal, ...(try_s === undefined ? {} : { try_s }) }
+      const options = { within_s, signal, ...(pace && { try_s: pace.try_s, every_ms: pace.every_ms }) }
       return waitForGoodAnswer(placeOf(place), check, options)
     },
 

@@ -169,8 +169,15 @@ export type Action =
   /** Waits until an appliance is seen to have taken its configuration; `plugged`: and to serve on its legs. */
   | { readonly do: 'sound'; readonly instance: InstanceRef; readonly plugged: boolean; readonly within_s: number }
   | { readonly do: 'rename'; readonly instance: InstanceRef; readonly name: string }
-  /** Asks at a client's place without a pause until an answer is good: what a client feels of a swap. */
-  | { readonly do: 'felt'; readonly place: string; readonly check: CheckAction; readonly within_s: number }
+  /** Asks at a client's place until an answer is good, each try for `try_s`: what a client feels of a swap or a launch. */
+  | {
+      readonly do: 'felt'
+      readonly place: string
+      readonly check: CheckAction
+      readonly within_s: number
+      readonly try_s: number
+      readonly every_ms: number
+    }
   | {
       readonly do: 'clone'
       readonly from: InstanceRef & { readonly snapshot?: string }

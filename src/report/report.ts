@@ -220,6 +220,22 @@ function swapOutage(
   return { outage_ms: Math.max(...each) }
 }
 
+/** When each check was first answered well at each place, over whichever version of IP. */
+function firstAnswers(
+  plan: Plan,
+  done: ReadonlyMap<string, Readonly<Record<string, string | number | boolean>>>,
+): readonly number[] {
+  const first = new Map<string, number>()
+  for (const { id, phase, action } of plan.steps) {
+    const at = done.get(id)?.at
+    if (at === undefined || phase !== 'verify' || (action.do !== 'check' && action.do !== 'felt')) continue
+    const { method, url, status } = action.check
+    const asked = JSON.stringify([action.place, method, url, status])
+    first.set(asked, Math.min(first.get(asked) ?? Number.POSITIVE_INFINITY, Date.parse(String(at))))
+  }
+  return [...first.values()]
+}
+
 function numbersOf(
   plan: Plan,
   steps: readonly StepReport[],
@@ -235,7 +251,7 @@ function numbersOf(
         const each = done.get(step.id)
         return each === undefined ? [] : [each]
       })
-  const answers = found('check').map((each) => Date.parse(String(each.at)) - decided)
+  const answers = firstAnswers(plan, done).map((at) => at - decided)
   const complete = found('complete')[0]
   const dns = found('dns')[0]
   // Looking again at what is up already is no recovery.
