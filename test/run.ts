@@ -32,7 +32,11 @@ type Results = {
     readonly name: string
     readonly status: string
     readonly message?: string
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages?: readonly string[]
+    }[]
   }[]
 }
 
@@ -91,7 +95,7 @@ function count(what: string, file: string, exit: number): number {
       for (const one of each.assertionResults) {
         if (one.status === 'passed') continue
         if (['unit', 'browser'].includes(what) && ['skipped', 'pending', 'todo'].includes(one.status)) skipped++
-        else failed.push(`${what}: ${one.fullName} (${one.status})`)
+        else failed.push(`${what}: ${one.fullName} (${reason(one.failureMessages?.[0]) ?? one.status})`)
       }
       if (each.status !== 'passed' && each.assertionResults.every((one) => one.status !== 'failed'))
         failed.push(`${what}: ${each.name} (${each.message ?? 'did not load'})`)
@@ -99,6 +103,16 @@ function count(what: string, file: string, exit: number): number {
   }
   if (exit !== 0 && failed.length === before) failed.push(`${what}: the runner ended with ${exit}`)
   return found?.numTotalTests ?? 0
+}
+
+/** The first lines of a failure and its place in a test: a log of an hour may be read from its end only. */
+function reason(message: string | undefined): string | undefined {
+  if (message === undefined) return undefined
+  const lines = message.split('\n').map((line) => line.trim())
+  const stack = lines.findIndex((line) => line.startsWith('at '))
+  const told = lines.slice(0, stack < 0 ? 6 : Math.min(stack, 6)).join(' | ')
+  const place = lines.map((line) => /(?:test|src)\/[^ ()]*\.test\.ts:\d+/.exec(line)?.[0]).find(Boolean)
+  return `${told.slice(0, 600)}${place === undefined ? '' : ` at ${place}`}`
 }
 
 function vitest(project: string, file: string): Promise<number> {

@@ -17,15 +17,12 @@ export type FileRun = {
 
 const slow_ms = 150
 
-/** In a file of lab tests: its customers, its browser or the packets of its drill must not wait for another lab. */
-const wantsAll = /^\/\/ Alone on a slow machine\.$/m
-
 /**
  * A lab with a shop at both sites takes up to 2 GB; a third one still shortens the whole on two cores. Not where starting a
- * program costs several times what it usually does: there one lab keeps two cores nearly busy.
+ * program costs several times what it usually does: there one lab keeps two cores busy, and in a second one customers,
+ * packets and browsers only wait for the first.
  */
-const late = slow()
-const most = availableParallelism() > 1 ? Math.min(late ? 2 : 3, Math.floor(totalmem() / 4e9)) : 1
+const most = availableParallelism() > 1 && !slow() ? Math.min(3, Math.floor(totalmem() / 4e9)) : 1
 const worlds = ['', 'b', 'c'].slice(0, Math.max(1, most))
 
 /** Starting a hundred programs takes less than a tenth of a second on a usual machine, a quarter under nested virtualisation. */
@@ -40,28 +37,24 @@ function slow(): boolean {
 
 /**
  * Runs every file of lab tests, in labs side by side: much of their time is waiting. A file has its lab for itself,
- * and a lab that a file left in a bad state is one that the next file mends or fails by. On a slow machine those in which
- * no customer may wait come first, with the machine for themselves. After `within_ms` none is begun any more.
+ * and a lab that a file left in a bad state is one that the next file mends or fails by. After `within_ms` none is begun any more.
  */
 export async function runLabFiles(
   folder: string,
   within_ms: number,
   ended: (run: FileRun) => void,
 ): Promise<{ readonly not_begun: readonly string[] }> {
-  const all = labFiles()
-  const alone = late ? all.filter((file) => wantsAll.test(readFileSync(join(root, file), 'utf8'))) : []
-  const others = all.filter((file) => !alone.includes(file))
+  const files = labFiles()
   const end_ms = performance.now() + within_ms
-  const work = async (queue: string[], world: string) => {
+  const work = async (world: string) => {
     while (performance.now() < end_ms) {
-      const file = queue.shift()
+      const file = files.shift()
       if (file === undefined) return
       ended(await runFile(file, world, join(folder, `${file.replaceAll('/', '-')}.json`)))
     }
   }
-  await work(alone, worlds[0] ?? '')
-  await Promise.all(worlds.map((world) => work(others, world)))
-  return { not_begun: [...alone, ...others] }
+  await Promise.all(worlds.map(work))
+  return { not_begun: files }
 }
 
 /** Ends all of them and answers what is left of them, one line each. */
