@@ -104,7 +104,7 @@ function note({ segments, macs }: Known, { config, devices }: Listed): void {
     const host = config[`volatile.${device}.host_name`]
     if (host !== undefined) segments.set(host, stack)
     segments.set(nic.network, stack)
-    if (nic.hwaddr !== undefined) macs.set(nic.hwaddr, { stack, inside: !outer.includes(device) })
+    if (nic.hwaddr !== undefined) macs.set(nic.hwaddr, { stack, inside: !outer.includes(nic.name ?? device) })
   }
 }
 
@@ -130,7 +130,10 @@ function judge(frames: readonly Frames[], { segments, macs }: Known): Omit<Heard
 type Listed = {
   readonly config: Readonly<Record<string, string>>
   readonly devices: Readonly<
-    Record<string, { readonly type: string; readonly network?: string; readonly hwaddr?: string }>
+    Record<
+      string,
+      { readonly type: string; readonly name?: string; readonly network?: string; readonly hwaddr?: string }
+    >
   >
 }
 
