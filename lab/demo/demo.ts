@@ -47,7 +47,7 @@ async function story(): Promise<boolean> {
   say(`customers at the client place ${values.rate} orders a second, and go on through all that follows`)
   const customers = await startCustomers(Number(values.rate), ca)
   try {
-    await eventually('the first accepted order', 60_000, async () =>
+    await eventually('the first accepted order', async () =>
       (await customers.attempts()).some((each) => each.acked_at !== null),
     )
     for (let cycle = 1; cycle <= 2; cycle++) await replicate(say)

@@ -105,11 +105,14 @@ export async function ordersHeld(site: string, project = 'lb-shop'): Promise<Rea
   return new Set(ran.stdout.split('\n').filter((line) => line !== ''))
 }
 
+/** Not how long anything may take: after so long nobody waits for it any more. */
+const patience_ms = 300_000
+
 /** Waits until a condition holds; the limit is named by what was waited for. */
-export async function eventually(what: string, limit_ms: number, probe: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + limit_ms
+export async function eventually(what: string, probe: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + patience_ms
   while (!(await probe())) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${limit_ms / 1000} s`)
+    if (Date.now() > end) throw new Error(`${what}: not within ${patience_ms / 1000} s`)
     await sleep(100)
   }
 }

@@ -122,7 +122,7 @@ async function oneFailover(customers: Customers, from: SiteName, to: SiteName): 
 
 async function accepted(customers: Customers, after: number): Promise<number> {
   let first = 0
-  await eventually('an accepted order', 60_000, async () => {
+  await eventually('an accepted order', async () => {
     const times = (await customers.attempts()).flatMap((each) =>
       each.acked_at !== null && each.acked_at > after ? [each.acked_at] : [],
     )

@@ -67,10 +67,10 @@ beforeAll(async () => {
 
   deployed = await seen('east', await verb('deploy', file, '--site', 'east'))
   await nginx('east', 'stop')
-  await eventually('the prefix is withdrawn', 60_000, async () => (await nextHops('internet')).length === 0)
+  await eventually('the prefix is withdrawn', async () => (await nextHops('internet')).length === 0)
   sick = await nextHops('east-rs1')
   await nginx('east', 'start')
-  await eventually('the prefix is back', 60_000, async () => (await answer()) === '200')
+  await eventually('the prefix is back', async () => (await answer()) === '200')
   well = await answer()
 
   await verb('replicate', 'beacon')

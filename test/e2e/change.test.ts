@@ -1,5 +1,4 @@
 // On the lab: 115 s
-// Alone on a slow machine.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -103,7 +102,7 @@ async function swapsBack(): Promise<void> {
   await importImage('east', await appliance())
   const before = await starts('fw')
   const controller = startLifeboat(['deploy', join(folder, 'rules.yaml')])
-  await eventually('the former firewall set aside', 60_000, async () =>
+  await controller.until('the former firewall set aside', async () =>
     (await instances('east')).some((each) => each.name === 'fw-before'),
   )
   await controller.kill()
@@ -231,7 +230,7 @@ async function databaseSession(): Promise<{ end(): Promise<string> }> {
     said += String(data)
   })
   const ended = once(child, 'exit')
-  await eventually('a database session', 60_000, async () => said.includes('open'))
+  await eventually('a database session', async () => said.includes('open'))
   return {
     end: async () => {
       child.stdin.end()
@@ -250,7 +249,7 @@ async function attemptsSince(from: number): Promise<readonly OrderAttempt[]> {
 
 async function accepted(): Promise<void> {
   const from = Date.now()
-  await eventually('an accepted order', 60_000, async () =>
+  await eventually('an accepted order', async () =>
     (await customers.attempts()).some((each) => each.sent_at > from && each.acked_at !== null),
   )
 }

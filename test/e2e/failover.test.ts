@@ -44,7 +44,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 60_000, async () =>
+  await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   for (let cycle = 0; cycle < 3; cycle++) {
@@ -149,9 +149,7 @@ test('the report tells the time, what was touched, and that it was no physical d
   expect(report.outcome).toBe('done')
   const rto_ms = report.numbers.rto_ms ?? 0
   const theirs_ms = firstAnswer - Date.parse(report.decided_at)
-  expect(theirs_ms - rto_ms).toBeLessThan(behind_ms)
-  // It asks when all machines are ready; a customer is served when one of each is. That is a part of the way, not most of it.
-  expect(rto_ms).toBeLessThan(1.5 * theirs_ms + behind_ms)
+  expect(Math.abs(theirs_ms - rto_ms)).toBeLessThan(behind_ms)
   expect(report.touches.map((each) => each.kind).sort()).toEqual(['dhcp-lease', 'dhcp-lease', 'dns-record'])
   expect(report.physical_devices_touched).toBe(0)
   expect(report.numbers.point_age_ms).toBeGreaterThan(0)
@@ -207,7 +205,7 @@ async function insides(site: SiteName) {
 /** As its own kernel has it. An empty answer is asked for again: a command that ends at once can lose its output. */
 async function nameOf(site: SiteName, instance: string): Promise<string> {
   let name = ''
-  await eventually(`${instance} at ${site} tells its name`, 60_000, async () => {
+  await eventually(`${instance} at ${site} tells its name`, async () => {
     name = (await inside(site, instance, 'hostname')).stdout.trim()
     return name !== ''
   })

@@ -48,7 +48,7 @@ test('killed in the middle of a deploy, it is aborted and leaves nothing', async
 test('killed in the middle of a failover, after its claim: it cannot be aborted, and is resumed to the end', async () => {
   await verb('deploy', stackFile, '--site', 'east')
   const customers = await startCustomers(10, ca)
-  await eventually('accepted orders', 60_000, async () => {
+  await eventually('accepted orders', async () => {
     const accepted = (await customers.attempts()).filter((each) => each.acked_at !== null)
     return accepted.length > 10
   })
@@ -76,7 +76,7 @@ test('killed in the middle of a failover, after its claim: it cannot be aborted,
 async function killedWhen(argv: readonly string[], soFar: () => Promise<boolean>): Promise<string> {
   const before = operations()
   const running = startLifeboat(argv)
-  await eventually(`${argv[0]} has come so far`, 60_000, soFar)
+  await running.until(`${argv[0]} has come so far`, soFar)
   expect(await running.kill(), `${argv[0]} had not ended before`).toEqual([null, 'SIGKILL'])
   const made = operations().filter((operation) => !before.includes(operation))
   expect(made).toHaveLength(1)

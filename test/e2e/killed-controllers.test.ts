@@ -60,7 +60,7 @@ async function outlived(
   await gone(pid, signal === 'SIGTERM' ? 30_000 : 10_000)
   pids[at] = await controller.start()
   console.log(`${operation}: ${signal} after ${done} of ${steps} steps`)
-  await eventually(`${operation} ends`, 180_000, async () => {
+  await eventually(`${operation} ends`, async () => {
     const { outcome } = await reportOf(controller, operation)
     return outcome !== 'running' && outcome !== 'interrupted'
   })
@@ -74,12 +74,12 @@ test('two controllers that share nothing find each other by their certificates, 
     ['east', 'west'],
     ['west', 'east'],
   ] as const)
-    await eventually(`${here} sees the controller of ${there}`, 60_000, async () => {
+    await eventually(`${here} sees the controller of ${there}`, async () => {
       const { body } = await controllers[here].ask('GET', '/sites')
       const sites = body as readonly { readonly site: string; readonly controller: { readonly state: string } }[]
       return sites.find((each) => each.site === there)?.controller.state === 'answers'
     })
-  await eventually('cycles of west', 120_000, async () => (await cyclesBy(controllers.west)) > 1)
+  await eventually('cycles of west', async () => (await cyclesBy(controllers.west)) > 1)
 })
 
 test('the controller of west is killed in a move to west, and goes on by itself: no order is lost', async () => {
@@ -104,7 +104,7 @@ test('a controller that is gone for good is stood in for by the other one, and t
   process.kill(pids.east ?? 0, 'SIGKILL')
   pids.east = undefined
   const [done, newest] = [await cyclesBy(controllers.west), (await claimOf('east'))?.points[0]?.name ?? '']
-  await eventually('cycles of west', 120_000, async () => (await cyclesBy(controllers.west)) > done + 1)
+  await eventually('cycles of west', async () => (await cyclesBy(controllers.west)) > done + 1)
   expect((await claimOf('east'))?.points[0]?.name.localeCompare(newest)).toBe(1)
   const { body } = await controllers.west.ask('GET', '/schedules')
   expect(body).toContainEqual(expect.objectContaining({ task: 'replicate', here: true, failures: 0 }))

@@ -29,7 +29,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(10, ca)
-  await eventually('the first accepted order', 60_000, async () =>
+  await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   await verb('replicate', 'shop')

@@ -45,7 +45,7 @@ test('the WAN is cut in the middle of the last copy: the stack serves where it w
   await slowWan('500kbit')
   await journaled(earlier, 'step-started', 'receive db1, last-copy')
   const before = await sentOverWan()
-  await eventually('a part of it on the WAN', 60_000, async () => (await sentOverWan()) - before > 30e3)
+  await eventually('a part of it on the WAN', async () => (await sentOverWan()) - before > 30e3)
   await cutWan()
   const ran = await moving
   expect(ran).toMatchObject({ exit: 2 })
@@ -101,14 +101,12 @@ async function onlyAt(site: SiteName, epoch: number): Promise<void> {
   expect(await addressByName('192.0.2.54')).toMatch(
     site === 'east' ? /^198\.51\.100\.[5-9]\d$/ : /^198\.51\.100\.1[5-9]\d$/,
   )
-  await eventually('the client is answered', 60_000, async () => (await statusAtClient('/api/healthz')) === '200')
+  await eventually('the client is answered', async () => (await statusAtClient('/api/healthz')) === '200')
 }
 
 async function orderIsAccepted(which: string): Promise<void> {
   const from = Date.now()
-  await eventually(`${which} accepted order`, 60_000, async () =>
-    (await accepted()).some((each) => each.sent_at > from),
-  )
+  await eventually(`${which} accepted order`, async () => (await accepted()).some((each) => each.sent_at > from))
 }
 
 async function nothingLost(site: SiteName): Promise<void> {
@@ -125,7 +123,7 @@ async function accepted() {
 /** The receiving end of a broken transfer holds the replica until it notices; cycles are tried as a timer would. */
 async function cycleCompletes(): Promise<void> {
   let ran: Ran | undefined
-  await eventually('a complete cycle', 60_000, async () => {
+  await eventually('a complete cycle', async () => {
     ran = await lifeboat(['replicate', 'shop', '--json'])
     return ran.exit === 0
   })
@@ -133,7 +131,7 @@ async function cycleCompletes(): Promise<void> {
 
 /** Waits for an event of a move that was not among the `earlier` ones. */
 async function journaled(earlier: readonly string[], type: JournalEvent['type'], step: string): Promise<void> {
-  await eventually(`${type} ${step}`, 60_000, async () => {
+  await eventually(`${type} ${step}`, async () => {
     const begun = moves().find((each) => !earlier.includes(each))
     if (begun === undefined) return false
     const lines = readFileSync(join(operations, begun, 'journal.jsonl'), 'utf8')

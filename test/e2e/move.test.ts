@@ -48,7 +48,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 60_000, async () =>
+  await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   const before = await claimsAt('east')
@@ -86,7 +86,7 @@ async function withoutBilling(): Promise<Unserved> {
 
 async function moved(from: SiteName, to: SiteName): Promise<Moved> {
   const report = await verb('move', 'shop', '--to', to)
-  await eventually(`orders accepted at ${to}`, 60_000, async () =>
+  await eventually(`orders accepted at ${to}`, async () =>
     (await customers.attempts()).some((each) => (each.acked_at ?? 0) > Date.parse(report.ended_at ?? '')),
   )
   await sleep(1000)
@@ -169,9 +169,7 @@ test.each([
   console.log(`move: outage ${report.numbers.outage_ms} ms as reported, ${gap} ms between two accepted orders`)
   const outage_ms = report.numbers.outage_ms ?? 0
   expect(outage_ms).toBeGreaterThan(500)
-  expect(gap - outage_ms).toBeLessThan(behind_ms)
-  // It asks when all machines are ready; a customer is served when one of each is. That is a part of the way, not most of it.
-  expect(outage_ms).toBeLessThan(1.5 * gap + behind_ms)
+  expect(Math.abs(gap - outage_ms)).toBeLessThan(behind_ms)
 })
 
 test('what is set aside, received and kept was never started', async () => {

@@ -35,7 +35,7 @@ beforeAll(async () => {
     commandLines = await watch.stop()
   }
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 60_000, async () =>
+  await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   all = await instances('east')

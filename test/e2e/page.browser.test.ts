@@ -9,7 +9,6 @@ import { openBrowser } from '../browser/stage.ts'
 import { addressByName, emptyStage, instances, live, statusAtClient } from './stage.ts'
 
 // On the lab: 95 s
-// Alone on a slow machine.
 /** A person who has only the page, at the site that is left, drills the shop and fails it over while east is dead. */
 let browser: Browser
 let page: Page

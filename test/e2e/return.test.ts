@@ -30,7 +30,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(20, ca)
-  await eventually('the first accepted order', 60_000, async () =>
+  await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   await verb('replicate', 'shop')
@@ -51,7 +51,7 @@ beforeAll(async () => {
   guarded = await lifeboat(['guard', 'shop'])
   guardedAgain = await lifeboat(['guard'])
   failback = await verb('failback', 'shop')
-  await eventually('orders accepted at home', 60_000, async () =>
+  await eventually('orders accepted at home', async () =>
     (await customers.attempts()).some((each) => (each.acked_at ?? 0) > Date.parse(failback.ended_at ?? '')),
   )
   await sleep(1000)

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { lifeboat, prepareShop } from '../../lab/demo/story.ts'
+import { eventually, lifeboat, prepareShop } from '../../lab/demo/story.ts'
 import { exec, labPaths, slowWan, up } from '../../lab/lab.ts'
 import type { Ran } from '../../lab/run.ts'
 import { type SiteName, topology } from '../../lab/topology.ts'
@@ -23,7 +23,7 @@ export async function emptyStage(...examples: readonly 'wiki'[]): Promise<{ read
 
 /**
  * How far a customer is behind the world at most: the TTL of the name, a lookup, and an order that waits for its answer
- * (examples/shop). What a report says may be less than what the customers had by so much, and by no more.
+ * (examples/shop). What a report says and what the customers had may be apart by so much, and by no more.
  */
 export const behind_ms = 2_000 + 1_000 + 2_000
 
@@ -36,14 +36,28 @@ export async function removeShop(stack = 'shop'): Promise<void> {
 /** A command of the product that is ended by a signal, with all that it started; `kill` answers how it ended. */
 export function startLifeboat(argv: readonly string[]): {
   ended(): boolean
+  /** Waits until the world has come so far while it is at work; a command that ends before is an error with its words. */
+  until(what: string, soFar: () => Promise<boolean>): Promise<void>
   kill(signal?: NodeJS.Signals): Promise<readonly unknown[]>
 } {
   const program = join(import.meta.dirname, '../../lifeboat')
   // A group of its own, so that the signal goes to nobody else.
-  const child = spawn(program, ['--sites', labPaths.sites, ...argv], { detached: true, stdio: 'ignore' })
+  const child = spawn(program, ['--sites', labPaths.sites, ...argv], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const ended = once(child, 'exit')
+  const said: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => said.push(part))
   return {
     ended: () => child.exitCode !== null,
+    until: (what, soFar) =>
+      eventually(what, async () => {
+        // Asked first: what it waits for may be the last that the command does.
+        if (await soFar()) return true
+        if (child.exitCode === null) return false
+        throw new Error(`${argv.join(' ')} ended with ${child.exitCode} before ${what}:\n${Buffer.concat(said)}`)
+      }),
     kill: (signal = 'SIGKILL') => {
       if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
       return ended

@@ -24,7 +24,7 @@ beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
   customers = await startCustomers(10, ca)
-  await eventually('the first accepted order', 60_000, async () =>
+  await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
   await verb('replicate', 'shop')
@@ -103,7 +103,7 @@ async function halfway<Cycle>(start: () => Cycle): Promise<Cycle> {
   await slowWan('100mbit')
   const before = await sentOverWan()
   const cycle = start()
-  await eventually('20 MB on the WAN', 60_000, async () => (await sentOverWan()) - before > 20e6)
+  await eventually('20 MB on the WAN', async () => (await sentOverWan()) - before > 20e6)
   return cycle
 }
 
@@ -124,7 +124,7 @@ async function launches(point: Point): Promise<void> {
     const kept = `db1-${point.name}`
     await incus('west', 'copy', '--project', `${live}-keep`, '--target-project', trial, kept, 'db1')
     await incus('west', 'start', '--project', trial, 'db1')
-    await eventually('PostgreSQL of the launched point', 60_000, async () =>
+    await eventually('PostgreSQL of the launched point', async () =>
       ordersHeld('west', trial).then(
         () => true,
         () => false,
@@ -160,7 +160,7 @@ async function nobodyPaused(): Promise<void> {
 /** The receiving end of a broken transfer holds the replica until it notices; cycles are tried as `every` would. */
 async function nextCycle(last: Point): Promise<void> {
   let ran: Ran | undefined
-  await eventually('a complete cycle', 60_000, async () => {
+  await eventually('a complete cycle', async () => {
     ran = await lifeboat(['replicate', 'shop', '--json'])
     return ran.exit === 0
   })

@@ -42,7 +42,7 @@ beforeAll(async () => {
   ears = { east: await eavesdrop('east'), west: await eavesdrop('west') }
 
   await Promise.all([verb('deploy', stackFile, '--site', 'east'), verb('deploy', wikiFile, '--site', 'east')])
-  await eventually('addresses of both families in both stacks', 60_000, async () => {
+  await eventually('addresses of both families in both stacks', async () => {
     // A guest is ready before its DHCPv6 client is done.
     addresses = await Promise.all(stacks.map((stack) => insideAddresses(stack)))
     return addresses.every((each) => ['db1 fd', 'web1 fd'].every((leg) => each.some((one) => one.startsWith(leg))))
@@ -156,7 +156,7 @@ async function raw(): Promise<string> {
 
 async function status(url: string): Promise<string> {
   let code = ''
-  await eventually(`an answer from ${url}`, 10_000, async () => {
+  await eventually(`an answer from ${url}`, async () => {
     const ran = await exec('client', [...curl, '--output', '/dev/null', '--write-out', '%{http_code}', url])
     code = ran.stdout.trim()
     return code !== '000'
