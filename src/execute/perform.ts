@@ -11,7 +11,7 @@ import type { Found } from './journal.ts'
 import { contentOf, load, loadBack } from './load.ts'
 import { reach } from './reach.ts'
 import { sound } from './sound.ts'
-import type { Ipv6Record, World } from './world.ts'
+import { GOOD_IN_A_ROW, type Ipv6Record, type World } from './world.ts'
 
 export type Performing = {
   readonly world: World
@@ -159,7 +159,11 @@ export async function perform(action: Action, context: Performing): Promise<Foun
     case 'announcing':
       return announcing(action, context)
     case 'check':
-      return { ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal)) }
+      return {
+        ...(await world.outside.goodAnswer(action.place, action.check, action.within_s, signal, {
+          in_a_row: GOOD_IN_A_ROW,
+        })),
+      }
     case 'trust':
     case 'bubble-check':
     case 'offered':

@@ -42,17 +42,17 @@ export interface Outside {
   routeServers(site: string, signal: AbortSignal): Promise<readonly RouteServerSight[]>
   /** What the route servers of a site have of a prefix, as far as the site file says where to look. */
   routes(site: string, prefix: string, signal: AbortSignal): Promise<readonly RouteSight[]>
-  /** Waits for the first good answer at a place; one try gets `try_s`, and `every_ms` pass before the next. */
-  goodAnswer(
-    place: string,
-    check: CheckAction,
-    within_s: number,
-    signal: AbortSignal,
-    pace?: { readonly try_s: number; readonly every_ms: number },
-  ): Promise<GoodAnswer>
+  /** Waits for the first good answer at a place. */
+  goodAnswer(place: string, check: CheckAction, within_s: number, signal: AbortSignal, pace?: Pace): Promise<GoodAnswer>
   /** One request from a place, now. What the client gets, also nothing, is a result; a place that cannot be used is an error. */
   glance(place: string, check: CheckAction, within_s: number): Promise<Glance>
 }
+
+/** One of two servers behind a balancer that hangs would let every second answer pass for success. */
+export const GOOD_IN_A_ROW = 3
+
+/** One try gets `try_s`, and `every_ms` pass before the next; only so many good answers `in_a_row` are one. */
+export type Pace = { readonly try_s?: number; readonly every_ms?: number; readonly in_a_row?: number }
 
 export type Glance = {
   readonly good: boolean

@@ -104,9 +104,10 @@ export function openOutside(sites: Sites, dir: string, clock: Clock = systemCloc
       check: CheckAction,
       within_s: number,
       signal: AbortSignal,
-      pace?: { readonly try_s: number; readonly every_ms: number },
+      pace?: { readonly try_s?: number; readonly every_ms?: number; readonly in_a_row?: number },
     ): Promise<GoodAnswer> {
-      const options = { within_s, signal, ...(pace && { try_s: pace.try_s, every_ms: pace.every_ms }) }
+      const { try_s = 2, every_ms = 100, in_a_row = 1 } = pace ?? {}
+      const options = { within_s, signal, try_s, every_ms, in_a_row }
       return waitForGoodAnswer(placeOf(place), check, options)
     },
 

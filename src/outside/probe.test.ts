@@ -60,6 +60,19 @@ test('the first good answer ends the wait; what came before is told, try by try'
   expect(tried[1]?.error).toMatch(/Empty reply|reset/)
 })
 
+test('with one of two servers failing no answer counts, however many are good; the first of a row is when it was good', async () => {
+  const wait = (options: { within_s: number; every_ms: number }) =>
+    waitForGoodAnswer(here, { method: 'GET', url, status: 200 }, { ...options, in_a_row: 3 })
+  statusOf = (nth) => (nth % 2 === 0 ? 504 : 200)
+  await expect(wait({ within_s: 1, every_ms: 50 })).rejects.toThrow(
+    /at here was 200 in \d+ of \d+ tries within 1 s, never 3 times in a row: one of several servers fails\? The last that was not: status 504/,
+  )
+  seen.length = 0
+  statusOf = (nth) => (nth === 2 ? 504 : 200)
+  expect(await wait({ within_s: 20, every_ms: 10 })).toMatchObject({ tries: 3 })
+  expect(seen).toHaveLength(5)
+})
+
 test('a limit without a good answer is an error with the last thing seen', async () => {
   statusOf = () => 503
   const wait = waitForGoodAnswer(here, { method: 'GET', url, status: 200 }, { within_s: 1, every_ms: 50 })

@@ -64,22 +64,41 @@ export async function waitForGoodAnswer(
     readonly within_s: number
     readonly every_ms?: number
     readonly try_s?: number
+    /** So many good answers, one after the other, make a good answer; the first of them counts as it. */
+    readonly in_a_row?: number
     readonly signal?: AbortSignal
     readonly onTry?: (result: ProbeResult) => void
   },
 ): Promise<GoodAnswer> {
-  const { within_s, every_ms = 100, try_s = 2, signal, onTry } = options
+  const { within_s, every_ms = 100, try_s = 2, in_a_row = 1, signal, onTry } = options
   let tries = 0
+  let good = 0
+  let row: GoodAnswer[] = []
   let last: ProbeResult | undefined
+  let bad: ProbeResult | undefined
   for await (const result of probes(place, check, { within_s, try_s, every_ms, signal })) {
     tries += 1
     last = result
     onTry?.(result)
-    if (result.status === check.status && result.address !== undefined) {
-      const { phases, address } = result
-      return { at: new Date().toISOString(), tries, address, total_ms: phases.total_ms, phases }
+    if (result.status !== check.status || result.address === undefined) {
+      row = []
+      bad = result
+      continue
     }
+    const { phases, address } = result
+    row.push({ at: new Date().toISOString(), tries, address, total_ms: phases.total_ms, phases })
+    good += 1
+    const [first] = row
+    if (first !== undefined && row.length >= in_a_row) return first
   }
+  const [first] = row
+  // The limit came before there were enough of them, and none was bad.
+  if (first !== undefined && bad === undefined) return first
+  if (good > 0 && bad !== undefined)
+    throw new OutsideError(
+      place.name,
+      `${check.method} ${check.url} at ${place.name} was ${check.status} in ${good} of ${tries} tries within ${within_s} s, never ${in_a_row} times in a row: one of several servers fails? The last that was not: ${describe(bad)}`,
+    )
   const said = last === undefined ? 'no try ended' : describe(last)
   throw new OutsideError(
     place.name,
