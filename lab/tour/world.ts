@@ -2,7 +2,7 @@ import { type FakeWorld, fakeWorld } from '../../src/engine/fake/world.ts'
 import { retry } from '../../src/engine/wrap/retry.ts'
 import { virtualClock } from '../../src/lib/clock.ts'
 import type { Lifeboat } from '../../src/lifeboat.ts'
-import type { Sites } from '../../src/state/sites.ts'
+import type { SiteBgp, Sites } from '../../src/state/sites.ts'
 import type { Store } from '../../src/store/store.ts'
 import { goodBubble } from '../../test/every-step/drill-guests.ts'
 import { liveCounts } from './counts.ts'
@@ -39,6 +39,22 @@ const dns = {
   key: { name: 'lifeboat', algorithm: 'hmac-sha256' as const, file: 'tsig.key' },
 }
 
+/** The same addresses at both sites, as it should be. */
+const bgp: SiteBgp = {
+  as: 65_000,
+  local_as: 65_100,
+  route_servers: ['10.255.0.1', '10.255.0.2'],
+  hops: 2,
+  password_file: undefined,
+  firewalls: ['198.51.100.0/24'],
+  announce: ['203.0.113.0/24'],
+  max_length: 28,
+  max_length6: 48,
+  max_prefixes: 8,
+  hold_s: 6,
+  looking_glasses: [],
+}
+
 const sites: Sites = {
   management: undefined,
   state: undefined,
@@ -51,6 +67,7 @@ const sites: Sites = {
     services_bridge: 'services',
     services: { ldap: `10.10${index + 1}.0.10`, billing: `10.10${index + 1}.0.20` },
     dns,
+    bgp,
   })),
   clients: [{ name: 'office', run: [], resolver: '192.0.2.53', ca: undefined }],
 }

@@ -67,6 +67,10 @@ export const SiteView = z.object({
     })
     .optional()
     .describe('What transfers may take of the line; absent: all of it.'),
+  bgp: z
+    .object({ as: z.number(), route_servers: z.array(z.string()) })
+    .optional()
+    .describe('Whom firewalls at this site announce prefixes to; absent: nobody.'),
   images: z.int().optional(),
   stacks: z.object({ active: z.int(), standby: z.int(), stale: z.int() }),
   services: z.array(z.object({ name: z.string(), address: z.string() })),

@@ -26,6 +26,7 @@ export function siteView({ lifeboat, lookout, peers, pools }: Controller, name: 
             now_bps: limitAt(site.wan, lifeboat.clock.now()),
             held: site.wan.relay !== undefined,
           },
+    bgp: site?.bgp === undefined ? undefined : { as: site.bgp.as, route_servers: [...site.bgp.route_servers] },
     images: seen?.survey === undefined ? undefined : Object.keys(seen.survey.images).length,
     stacks: { active: count('active'), standby: count('standby'), stale: count('stale') },
     services: Object.entries(site?.services ?? {}).map(([service, address]) => ({ name: service, address })),

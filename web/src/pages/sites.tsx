@@ -68,6 +68,43 @@ function Answers({ answers, silence }: { readonly answers: boolean; readonly sil
   )
 }
 
+/** Whom firewalls announce to; what those have to be told is for the network team, once. */
+function RouteServers({ sites }: { readonly sites: Answer<'sites'> }) {
+  const some = sites.flatMap(({ site, bgp }) => (bgp === undefined ? [] : [{ site, ...bgp }]))
+  if (some.length === 0) return null
+  return (
+    <>
+      <h2>Route servers</h2>
+      <table className="rows">
+        <thead>
+          <tr>
+            <th scope="col">Site</th>
+            <th scope="col">AS</th>
+            <th scope="col">Addresses</th>
+            <th scope="col">For the network team</th>
+          </tr>
+        </thead>
+        <tbody>
+          {some.map(({ site, as, route_servers }) => (
+            <tr key={site}>
+              <th scope="row">{site}</th>
+              <td data-label="AS">{as}</td>
+              <td data-label="Addresses">
+                <code>{route_servers.join(', ')}</code>
+              </td>
+              <td data-label="For the network team">
+                <a href={`/api/v1/sites/${site}/routes`}>
+                  Sessions and filters<span className="sr"> at {site}, as FRR takes them</span>
+                </a>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  )
+}
+
 export function Sites() {
   useTitle('Sites')
   const sites = useAnswer('sites', {}, { every_ms: 30_000 })
@@ -108,6 +145,7 @@ export function Sites() {
                 ))}
               </tbody>
             </table>
+            <RouteServers sites={data} />
           </>
         )}
       </Shown>
