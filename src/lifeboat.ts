@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { ownAddresses } from './compile/announced.ts'
 import { compile } from './compile/compile.ts'
-import type { BgpFacts, SecretFile } from './compile/compiled.ts'
+import type { BgpFacts, Compiled, SecretFile, SiteFacts } from './compile/compiled.ts'
 import { SITE_PASSWORD } from './compile/frr.ts'
 import type { Engine } from './engine/contract.ts'
 import { EngineError, NotAsked } from './engine/error.ts'
@@ -620,7 +620,7 @@ function situationOf(
     sites: seen.map((each) => {
       const { bgp, problems } = bgpAt(lifeboat, stack, each.site)
       const facts = { site: each.site.name, services: each.site.services, bgp }
-      return { ...each, compiled: compile(stack, facts), routing: problems }
+      return { ...each, compiled: compiledFor(stack, facts), routing: problems }
     }),
   }
 }
@@ -873,10 +873,30 @@ function engineOf(lifeboat: Lifeboat, site: string): Engine {
   return engine
 }
 
+/** What a controller looks at all day does not change: a text is parsed once, and compiled once for each site. */
+const parsed = new Map<string, Stack>()
+const compiled = new WeakMap<Stack, Map<string, Compiled>>()
+const most_parsed = 4_000
+
 function stackOf(text: string, file: string): Stack {
+  const key = `${file}\0${text}`
+  const known = parsed.get(key)
+  if (known !== undefined) return known
   const { stack, problems } = parseStack(text, file)
   if (stack === undefined) throw new StackProblems(problems)
+  const [oldest] = parsed.keys()
+  if (oldest !== undefined && parsed.size >= most_parsed) parsed.delete(oldest)
+  parsed.set(key, stack)
   return stack
+}
+
+function compiledFor(stack: Stack, facts: SiteFacts): Compiled {
+  const key = JSON.stringify(facts)
+  const made = compiled.get(stack) ?? new Map<string, Compiled>()
+  compiled.set(stack, made)
+  const known = made.get(key) ?? compile(stack, facts)
+  made.set(key, known)
+  return known
 }
 
 async function defined(text: string, file: string, stack: Stack): Promise<Definition> {
