@@ -1,6 +1,6 @@
-import type { Engine } from '../engine/contract.ts'
+import type { Engine, ExecResult } from '../engine/contract.ts'
 import { areaLabel } from '../engine/describe.ts'
-import { EngineError } from '../engine/error.ts'
+import { EngineError, remedyOf } from '../engine/error.ts'
 import type { DrillAction, PacketProbe, Witness } from '../plan/plan.ts'
 import type { Area, Drilling, Proof } from '../state/objects.ts'
 import { offered } from './announce.ts'
@@ -82,7 +82,8 @@ async function bubbleCheck(action: Of<'bubble-check'>, context: Performing): Pro
   let good = 0
   let bad = ''
   for (let tries = 1; ; tries++) {
-    const answer = await world.engine(site).exec(action.instance, argv, 10)
+    // Asking twice is the same as asking once: a site that is slow to run a command has failed one try.
+    const answer = await world.engine(site).exec(action.instance, argv, 10).catch(unanswered)
     const [code = '', address = '', seconds = ''] = answer.stdout.trim().split(' ')
     const at = world.clock.now()
     if (answer.exit === 0 && Number(code) === status) {
@@ -104,6 +105,11 @@ async function bubbleCheck(action: Of<'bubble-check'>, context: Performing): Pro
     }
     await world.clock.sleep(200, signal)
   }
+}
+
+function unanswered(error: unknown): ExecResult {
+  if (!(error instanceof EngineError) || remedyOf(error.code).again !== 'later') throw error
+  return { exit: -1, stdout: '', stderr: error.message }
 }
 
 /** Every instance tries its packets at the same time as the others. */

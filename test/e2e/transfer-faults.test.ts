@@ -1,5 +1,8 @@
 // On the lab: 80 s
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
 import {
   type Customers,
   eventually,
@@ -9,7 +12,7 @@ import {
   startCustomers,
   verb,
 } from '../../lab/demo/story.ts'
-import { cutWan, down, healWan, killDaemon, killSite, returnDaemon, slowWan } from '../../lab/lab.ts'
+import { cutWan, down, healWan, killDaemon, killSite, labPaths, returnDaemon, slowWan } from '../../lab/lab.ts'
 import type { Ran } from '../../lab/run.ts'
 import { topology } from '../../lab/topology.ts'
 import type { Report } from '../../src/report/report.ts'
@@ -34,6 +37,22 @@ afterAll(async () => {
   await customers?.stop()
   // Incus at west waits for minutes for the rest of the last transfer; the next file gets a lab of its own.
   await down()
+})
+
+test('a limit of the line is held by a relay between the two servers, and the report tells it', async () => {
+  const last = await newestPoint()
+  await fill(20)
+  const before = await sentOverWan()
+  const report = await verb('--sites', limited('20Mbit'), 'replicate', 'shop')
+  const receive = report.steps.find((each) => each.id === 'receive db1')
+  const sent_bits = 20e6 * 8
+  // The lower bound of a limit, not of a speed.
+  expect(receive?.took_ms).toBeGreaterThan((sent_bits / 20e6) * 1000 * 0.9)
+  expect(report.numbers.sent_bytes).toBeGreaterThan(20e6)
+  expect(JSON.stringify(receive)).toContain('20 Mbit/s, held here')
+  // All of it came by the machine of the relay.
+  expect((await sentOverWan()) - before).toBeLessThan(1e6)
+  expect((await newestPoint()).name.localeCompare(last.name)).toBe(1)
 })
 
 test('the WAN is cut in the middle of a transfer: told clearly, the last point launches, the next cycle completes', async () => {
@@ -96,10 +115,27 @@ async function replicateInto(harm: () => Promise<void>): Promise<Ran> {
   return cycle
 }
 
+/** The same sites, with a limit that the machine of the controller holds; it reaches them by their management network. */
+function limited(limit: string): string {
+  const sites = parse(readFileSync(labPaths.sites, 'utf8')) as {
+    readonly sites: Record<'east' | 'west', { incus: { url: string }; 'replication-url': string; wan?: object }>
+  }
+  const { east, west } = sites.sites
+  east['replication-url'] = east.incus.url
+  west.wan = { limit, relay: '192.0.2.100' }
+  const file = join(labPaths.run, 'limited.yaml')
+  writeFileSync(file, stringify(sites), { mode: 0o600 })
+  return file
+}
+
+async function fill(size_mb: number): Promise<void> {
+  const write = `head -c ${size_mb}M /dev/urandom >/var/lib/postgresql/ballast && sync /var/lib/postgresql/ballast`
+  expect(await inside('east', 'db1', write)).toMatchObject({ exit: 0 })
+}
+
 /** Starts a cycle that has much to send over a slow link; answers when a part of it has crossed. */
 async function halfway<Cycle>(start: () => Cycle): Promise<Cycle> {
-  const write = 'head -c 120M /dev/urandom >/var/lib/postgresql/ballast && sync /var/lib/postgresql/ballast'
-  expect(await inside('east', 'db1', write)).toMatchObject({ exit: 0 })
+  await fill(120)
   await slowWan('100mbit')
   const before = await sentOverWan()
   const cycle = start()
