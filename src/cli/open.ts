@@ -17,9 +17,10 @@ type Options = { readonly sites?: string; readonly state?: string }
 export function openLifeboat(command: Command): Lifeboat {
   const file = siteFile(command.optsWithGlobals<Options>().sites)
   const sites = readSites(file)
+  const processes = { self: ownProcess(), lives }
   return {
     sites,
-    engines: new Map(sites.sites.map((site) => [site.name, openEngine(site, dirname(file))])),
+    engines: new Map(sites.sites.map((site) => [site.name, openEngine(site, dirname(file), processes)])),
     outside: openOutside(sites, dirname(file)),
     store: openState(command),
     clock: systemClock,
@@ -28,7 +29,7 @@ export function openLifeboat(command: Command): Lifeboat {
       return path === undefined ? undefined : readFileSync(resolve(dirname(file), path), 'utf8').trim()
     },
     by: `${userInfo().username}@${hostname()}`,
-    processes: { self: ownProcess(), lives },
+    processes,
   }
 }
 

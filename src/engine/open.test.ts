@@ -38,7 +38,7 @@ test.each([
   ['the key of another', { client_key: 'other.key' }, systemClock, /is not the key of incus\.client-certificate/],
   ['a certificate that has expired', {}, late, /client-certificate .*client\.crt, has expired on .* and it is .* here/],
 ] as const)('%s', async (_, files, clock, words) => {
-  const engine = openEngine(site(files), folder, clock)
+  const engine = openEngine(site(files), folder, undefined, clock)
   for (const asked of [engine.survey(), engine.observe('shop'), engine.readClaim('shop')])
     await expect(asked).rejects.toMatchObject({
       name: 'NotAsked',
@@ -49,7 +49,7 @@ test.each([
 })
 
 test('with files that are in order the site is asked', async () => {
-  const engine = openEngine(site({}), folder)
+  const engine = openEngine(site({}), folder, undefined)
   await expect(engine.survey()).rejects.toMatchObject({ code: 'unreachable' })
   await engine.close()
 })

@@ -7,6 +7,7 @@ import type { EngineAccess, Site } from '../state/sites.ts'
 import { limitAt } from '../state/wan.ts'
 import type { Engine } from './contract.ts'
 import { incusEngine } from './incus/incus.ts'
+import type { IncusOptions } from './incus/options.ts'
 import { openRelay } from './incus/relay.ts'
 import { limit } from './wrap/limit.ts'
 import { retry } from './wrap/retry.ts'
@@ -18,12 +19,18 @@ const most_calls = 12
  * Opens the engine of a site; `dir` is where the site file is. A call that may work later is tried again, within limits.
  * Where the files named for a site are of no use, all its calls fail and say why: the other site works without it.
  */
-export function openEngine(site: Site, dir: string, clock: Clock = systemClock): Engine {
+export function openEngine(
+  site: Site,
+  dir: string,
+  processes: IncusOptions['processes'],
+  clock: Clock = systemClock,
+): Engine {
   const engine = incusEngine({
     site: site.name,
     ...access(site.engine, dir, clock),
     replicationUrl: site.replication_url,
     ...limitOf(site, clock),
+    ...(processes === undefined ? {} : { processes }),
     pool: site.pool,
     outsideBridge: site.outside_bridge,
     servicesBridge: site.services_bridge ?? '',

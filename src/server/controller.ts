@@ -19,7 +19,7 @@ import { type Bus, openBus } from './bus.ts'
 import type { Expiring } from './certificates.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
-import { elsewhere, ownerOf } from './due.ts'
+import { elsewhere, ownerOf, type Task } from './due.ts'
 import { type History, openHistory } from './history.ts'
 import { type Ingress, openIngress } from './ingress.ts'
 import { type Inspections, inspectionWords, openInspections } from './inspections.ts'
@@ -37,6 +37,13 @@ import { openSchedules, type Schedules } from './schedules.ts'
 import { type Seen, summaryOf } from './seen.ts'
 import { openServices, type Services } from './services.ts'
 import { siteView } from './site-view.ts'
+
+/** What a task of the schedule goes on beside: replication goes on during a drill. */
+const besides: Readonly<Record<Task['task'], readonly string[]>> = {
+  replicate: ['drill', 'rescue'],
+  drill: ['replicate'],
+  guard: [],
+}
 
 export type ControllerOptions = {
   readonly lifeboat: Lifeboat
@@ -246,9 +253,9 @@ export function openController(options: ControllerOptions): Controller {
       logger: options.logger,
       seen: () => lookout.seen,
       peers: () => peers.seen,
-      elsewhere: async (stack) => {
-        await peers.ask()
-        return elsewhere(stack, peers.seen, clock.now(), options.config['takeover-after'])
+      elsewhere: async ({ stack, task }, ask) => {
+        if (ask) await peers.ask()
+        return elsewhere(stack, peers.seen, clock.now(), options.config['takeover-after'], besides[task])
       },
       busy: (stack) => runner.awaited.has(stack) || [...runner.running.values()].some((each) => each.stack === stack),
       run: async (request) => {

@@ -46,17 +46,19 @@ export function ownerOf(
 
 /**
  * What the other controller is at with a stack, as far as it is known: in the middle of a move a stack looks as if it ran
- * where it should not. What it was at when it was seen last holds until it is taken for gone.
+ * where it should not. What it was at when it was seen last holds until it is taken for gone. Verbs that a task goes on
+ * beside hold it off no more there than here.
  */
 export function elsewhere(
   stack: string,
   peers: ReadonlyMap<string, z.infer<typeof Peer>>,
   now: Date,
   takeover_ms: number,
+  beside: readonly string[] = [],
 ): string | undefined {
   for (const { site, state, seen_at, runs = [] } of peers.values()) {
     const gone = state === 'silent' && !(now.getTime() - Date.parse(seen_at ?? '') <= takeover_ms)
-    const doing = gone ? undefined : runs.find((each) => each.stack === stack)
+    const doing = gone ? undefined : runs.find((each) => each.stack === stack && !beside.includes(each.verb))
     if (doing !== undefined) return `the controller of ${site} is at ${doing.operation}`
   }
   return undefined

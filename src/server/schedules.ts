@@ -38,7 +38,7 @@ export type Work = {
   readonly seen: () => ReadonlyMap<string, Seen>
   readonly peers: () => ReadonlyMap<string, z.infer<typeof Peer>>
   /** What the other controller is at with the stack, asked now. */
-  readonly elsewhere: (stack: string) => Promise<string | undefined>
+  readonly elsewhere: (task: Task, ask: boolean) => Promise<string | undefined>
   /** Whether something runs for the stack already. */
   readonly busy: (stack: string) => boolean
   /** Runs it to its end. */
@@ -172,9 +172,10 @@ export function openSchedules(work: Work): Schedules {
   async function begin(task: Task): Promise<void> {
     const began_ms = clock.now().getTime()
     try {
-      // Two sites that are active wait for nobody.
-      const waits = task.task === 'guard' && work.seen().get(task.stack)?.two_active !== true
-      const why = waits ? await work.elsewhere(task.stack) : undefined
+      // Two sites that are active wait for nobody. A cycle of many goes by what the other controller has told by itself.
+      const waits = task.task !== 'guard' || work.seen().get(task.stack)?.two_active !== true
+      const steady = task.task === 'replicate' && task.failures === 0 && task.cycles.length > 0
+      const why = waits ? await work.elsewhere(task, !steady) : undefined
       if (why !== undefined) {
         put({ ...task, last: why, next_at: clock.now().getTime() + held_off_ms })
         return

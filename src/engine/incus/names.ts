@@ -39,6 +39,8 @@ export const DIGEST = 'user.lifeboat.digest'
 export const CLAIM = 'user.lifeboat.claim'
 /** On a replica: `volatile.uuid` of the instance whose snapshots it holds. */
 export const ORIGIN = 'user.lifeboat.origin'
+/** On a replica: the process that fetches into it, as JSON; what it says counts only while a transfer is under way. */
+export const FETCHER = 'user.lifeboat.fetcher'
 /** On a replica: set when its first transfer is complete. */
 export const SEEDED = 'user.lifeboat.seeded'
 

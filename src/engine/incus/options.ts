@@ -1,3 +1,4 @@
+import type { Owner } from '../../state/objects.ts'
 import type { Relay } from './relay.ts'
 
 /** How to reach one site's Incus, and what at the site a stack may be connected to. Certificates and keys are PEM texts. */
@@ -23,6 +24,8 @@ export type IncusOptions = {
   readonly limit_bps?: () => number
   /** Passes transfers to this site on at that rate; without it nothing holds a limit. */
   readonly relay?: Relay
+  /** Which process asks, so that a transfer of one that died is known from one that somebody waits for; absent: no process is known. */
+  readonly processes?: { readonly self: Owner; readonly lives: (owner: Owner) => 'alive' | 'gone' | 'unknown' }
   /** Storage pool. */
   readonly pool: string
   /** Bridges that exist at the site. */

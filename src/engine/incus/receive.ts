@@ -1,4 +1,4 @@
-import type { InstanceObject, InstanceRef } from '../../state/objects.ts'
+import type { InstanceObject, InstanceRef, Owner } from '../../state/objects.ts'
 import { rateWords } from '../../state/wan.ts'
 import type { Received, Transfer } from '../contract.ts'
 import { refLabel } from '../describe.ts'
@@ -6,7 +6,7 @@ import { EngineError } from '../error.ts'
 import { type Operation, succeeded } from './client.ts'
 import { engineError } from './errors.ts'
 import { load, lookup, patchConfig, path, removeInstance, snapshot, wanted } from './instances.ts'
-import { instanceMarks, ORIGIN, place, projectOf, refuse, SEEDED } from './names.ts'
+import { type Config, FETCHER, instanceMarks, ORIGIN, place, projectOf, refuse, SEEDED } from './names.ts'
 import type { IncusSite } from './site.ts'
 import type { Metered, WireMeter } from './wire-meter.ts'
 
@@ -36,8 +36,9 @@ export async function receive(
   const source = await load(from.site, transfer.from)
   await snapshot(from.site, transfer.from, transfer.snapshot)
   const origin = source.value.config['volatile.uuid'] ?? ''
-  await endAbandoned(site, from, transfer, signal)
+  await others(site, from, transfer, (bytes) => progress?.(bytes), signal)
   const before = await replicaBefore(site, transfer.to, origin, signal)
+  if (before !== undefined) await patchConfig(site, transfer.to, fetcherMark(site))
   const sent = await snapshotNames(from.site, transfer.from)
   const incremental = before?.some((name) => sent.includes(name)) ?? false
 
@@ -58,6 +59,11 @@ export async function receive(
   await snapshot(site, transfer.to, transfer.snapshot)
   await patchConfig(site, transfer.to, { ...instanceMarks(transfer.to), [ORIGIN]: origin, [SEEDED]: 'true' })
   return { bytes, incremental, ...(way.limit === undefined ? {} : { limit: way.limit }) }
+}
+
+function fetcherMark(site: IncusSite): Config {
+  const self = site.options.processes?.self
+  return self === undefined ? {} : { [FETCHER]: JSON.stringify(self) }
 }
 
 type Through = { readonly url: string; readonly limit: string | undefined; close(): void }
@@ -131,23 +137,66 @@ async function removeAbandoned(site: IncusSite, to: InstanceObject, signal: Abor
   }
 }
 
-/** A transfer whose controller died goes on between the two sites. It is ended, and waited for, before the next begins. */
-async function endAbandoned(
+/**
+ * A transfer whose controller died goes on between the two sites: it is ended. One that somebody may wait for is waited for as
+ * long as it moves, for it brings what is wanted here too; of a process on another machine nobody can know more than that.
+ */
+async function others(
   site: IncusSite,
   from: Sender,
   transfer: Transfer,
+  report: (bytes: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const sending = (await runningOn(from.site, transfer.from)).filter(({ description }) =>
-    /^Migrating/.test(description),
-  )
-  if (sending.length === 0) return
-  await Promise.all(sending.map(({ id }) => from.site.client.cancel(id)))
+  const sending = async () =>
+    (await runningOn(from.site, transfer.from)).filter(({ description }) => /^Migrating/.test(description))
+  let found = await sending()
+  if (found.length === 0) return
+  const meter = await from.meter.begin()
+  try {
+    let [bytes, words, moved] = [0, '', performance.now()]
+    while (found.length > 0) {
+      signal?.throwIfAborted()
+      const now = (await meter?.sample()) ?? 0
+      const said = JSON.stringify((await runningOn(site, transfer.to)).map(({ metadata }) => metadata))
+      if (now - bytes >= NOISE_BYTES || said !== words) moved = performance.now()
+      bytes = now
+      words = said
+      report(now)
+      const stalled = performance.now() - moved >= transfer.stall_s * 1000
+      if (stalled || (await fetcherOf(site, transfer.to)) === 'gone') break
+      await new Promise((resolve) => setTimeout(resolve, LOOK_S * 1000))
+      found = await sending()
+    }
+  } finally {
+    await meter?.end()
+  }
+  if (found.length === 0) return seeded(site, transfer.to, signal)
+  await Promise.all(found.map(({ id }) => from.site.client.cancel(id)))
   for (const end = performance.now() + abandoned_limit_ms; performance.now() < end; ) {
     signal?.throwIfAborted()
     if ((await runningOn(site, transfer.to)).length === 0) return
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
+}
+
+/** Whoever fetched for the first time says at its end that it is complete: without that word it would be removed as abandoned. */
+async function seeded(site: IncusSite, to: InstanceObject, signal: AbortSignal | undefined): Promise<void> {
+  for (const end = performance.now() + word_limit_ms; performance.now() < end; ) {
+    signal?.throwIfAborted()
+    const found = await lookup(site, to)
+    if (found === undefined || found.value.config[SEEDED] === 'true') return
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
+
+const word_limit_ms = 15_000
+
+async function fetcherOf(site: IncusSite, to: InstanceObject): Promise<'alive' | 'gone' | 'unknown'> {
+  const text = (await lookup(site, to))?.value.config[FETCHER]
+  const { processes } = site.options
+  if (text === undefined || text === '' || processes === undefined) return 'unknown'
+  return processes.lives(JSON.parse(text) as Owner)
 }
 
 async function runningOn(site: IncusSite, ref: InstanceRef): Promise<readonly Listed[]> {
@@ -161,6 +210,7 @@ async function runningOn(site: IncusSite, ref: InstanceRef): Promise<readonly Li
 type Listed = {
   readonly id: string
   readonly description: string
+  readonly metadata?: unknown
   readonly resources?: { readonly instances?: readonly string[] } | null
 }
 
@@ -201,7 +251,7 @@ async function migrate(site: IncusSite, from: Sender, transfer: Transfer, course
       {
         ...request,
         architecture: course.architecture,
-        config: { ...request.config, [ORIGIN]: course.origin },
+        config: { ...request.config, [ORIGIN]: course.origin, ...fetcherMark(site) },
         source: {
           type: 'migration',
           mode: 'pull',

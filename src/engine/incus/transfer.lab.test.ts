@@ -49,6 +49,39 @@ test('a link that dies in the middle ends the transfer as timed-out; the point b
   await west.clone({ ...replica, snapshot: 'p2' }, machine(bench, bench.keep, 'db1-p2'))
 })
 
+const process = { host: 'ops', boot: '1', namespace: '1', pid: 4711, start: '1' }
+
+test('a transfer that somebody waits for is waited for by the next; one whose process is gone is ended', async () => {
+  const { east } = pair
+  const db = machine(bench, bench.area, 'db1')
+  const replica = machine(bench, bench.replica, 'db1')
+  const seenAs = (state: 'alive' | 'gone' | 'unknown') =>
+    incusEngine({ ...pair.https, processes: { self: process, lives: () => state } })
+  for (const [state, first] of [
+    ['unknown', 'received'],
+    ['gone', 'unreachable'],
+  ] as const) {
+    await random(db, 40)
+    await east.checkpoint([db], `${state}1`, 'together')
+    await east.checkpoint([db], `${state}2`, 'together')
+    await pair.shape('50mbit')
+    const [one, other] = [seenAs('alive'), seenAs(state)]
+    const fetch = (engine: typeof one, snapshot: string, progress?: (bytes: number) => void) =>
+      engine.receive({ source: east, from: db, to: replica, snapshot, stall_s: 10 }, progress)
+    let began = (_: unknown) => {}
+    const under_way = new Promise((resolve) => {
+      began = resolve
+    })
+    const before = fetch(one, `${state}1`, (bytes) => bytes > 1e6 && began(bytes)).then(() => 'received', codeOf)
+    await under_way
+    const after = fetch(other, `${state}2`).then(() => 'received', codeOf)
+    await pair.shape('1gbit')
+    expect(await after, state).toBe('received')
+    expect(await before, state).toBe(first)
+    await Promise.all([one.close(), other.close()])
+  }
+})
+
 test('an increment takes about the bytes that changed', async () => {
   const { east } = pair
   const db = machine(bench, bench.area, 'db1')
