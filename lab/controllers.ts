@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { startBeside } from './page.ts'
@@ -23,6 +23,8 @@ export type LabController = {
 
 /** Both of them, each named with its certificate in the site file of the other; none is started yet. */
 export async function prepareControllers(settings: object = {}): Promise<Readonly<Record<SiteName, LabController>>> {
+  // What earlier ones did is no cycle of these.
+  await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const file = parse(await readFile(labPaths.sites, 'utf8')) as { readonly sites: Record<string, object> }
   for (const site of siteNames) {
