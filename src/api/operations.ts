@@ -138,6 +138,7 @@ export const OperationReport = z.object({
     point: z.object({ name: z.string(), taken_at: Time }).optional(),
     pause_ms: z.number().optional(),
     sent_bytes: z.number().optional(),
+    limit: z.string().optional().describe('What became of the limit of bandwidth.'),
     incremental: z.boolean().optional(),
     took_ms: z.number().optional(),
     loss: z

@@ -65,6 +65,8 @@ export type Numbers = {
   readonly point: Point | undefined
   readonly pause_ms: number | undefined
   readonly sent_bytes: number | undefined
+  /** What became of the limit of bandwidth, where the site file has one. */
+  readonly limit?: string | undefined
   readonly incremental: boolean | undefined
   readonly took_ms: number | undefined
   readonly loss: MeasuredLoss | undefined
@@ -220,6 +222,13 @@ function swapOutage(
   return { outage_ms: Math.max(...each) }
 }
 
+/** One that was not held is told rather than those that were. */
+function limitOf(received: readonly Readonly<Record<string, string | number | boolean>>[]): Pick<Numbers, 'limit'> {
+  const limits = received.flatMap(({ limit }) => (limit === undefined ? [] : [String(limit)]))
+  const worst = limits.find((each) => each.includes('not held')) ?? limits[0]
+  return worst === undefined ? {} : { limit: worst }
+}
+
 /** When each check was first answered well at each place, over whichever version of IP. */
 function firstAnswers(
   plan: Plan,
@@ -266,6 +275,7 @@ function numbersOf(
     point: plan.point,
     pause_ms: complete === undefined ? undefined : Number(complete.pause_ms),
     sent_bytes: complete === undefined ? undefined : Number(complete.sent_bytes),
+    ...limitOf(found('receive')),
     incremental: complete === undefined ? undefined : complete.incremental === true,
     took_ms: ended === undefined ? undefined : Date.parse(ended) - decided,
     loss,

@@ -132,6 +132,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
       'sent',
       `${formatBytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
     ])
+  if (n.limit !== undefined) rows.push(['limit', n.limit])
   if (n.announced !== undefined) rows.push(['announced', announcedWords(n.announced)])
   if (n.address !== undefined) rows.push(['address', n.address])
   if (n.address6 !== undefined) rows.push(['IPv6 address', n.address6 === 'none' ? 'none: no AAAA record' : n.address6])

@@ -151,6 +151,7 @@ function Numbers({ report }: { readonly report: Report }) {
       `acknowledged records; ${numbers.loss.lost_before_point} of them older than the point`,
     ])
   if (numbers.pause_ms !== undefined) facts.push(['Pause', duration(numbers.pause_ms), 'of the stateful machines'])
+  if (numbers.limit !== undefined) facts.push(['Limit', numbers.limit, 'of the line'])
   if (numbers.sent_bytes !== undefined)
     facts.push(['Sent', bytes(numbers.sent_bytes), numbers.incremental === false ? 'in full' : 'changes only'])
   if (numbers.took_ms !== undefined) facts.push(['Took', duration(numbers.took_ms)])
