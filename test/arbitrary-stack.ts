@@ -210,7 +210,7 @@ function firewallsOf(draft: Draft, load_balancers: readonly LoadBalancer[]): Fir
     const inside = segments.filter((segment) => !used.has(segment))
     for (const segment of inside) used.add(segment)
     const rules = draft.rules.flatMap((rule, index) => ruleOf(draft, load_balancers, rule, index))
-    return inside.length === 0 ? [] : [{ name, outside: 'dhcp', inside, rules }]
+    return inside.length === 0 ? [] : [{ name, outside: 'dhcp', inside, rules, raw: { translate: [], forward: [] } }]
   }
   const drawn = draft.firewalls.flatMap((inside, index) => make(`fw${index}`, inside))
   const served = new Set([

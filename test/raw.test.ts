@@ -2,9 +2,11 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { rawOf, rawWords } from '../src/compile/raw.ts'
 import { plan, type Request, run } from '../src/lifeboat.ts'
 import { reportHtml } from '../src/report/html.ts'
 import { planText, reportText } from '../src/report/text.ts'
+import { parseStack } from '../src/stack/parse.ts'
 import { goodBubble } from './every-step/drill-guests.ts'
 import { type Rig, rig, stackFile } from './every-step/rig.ts'
 
@@ -69,6 +71,18 @@ test('a cycle that can take no point names them too', async () => {
   on.world.site('east').get({ area: { kind: 'stack', stack: 'shop' }, name: 'db1' }).power = 'paused'
   on.world.powerCut('west')
   expect((await done(on, replicate)).report.findings).toContainEqual(expect.objectContaining({ what: WORDS }))
+})
+
+test('rules of a firewall are named by their chain', () => {
+  const { stack } = parseStack(
+    readFileSync(join(import.meta.dirname, 'golden/policy/stack.yaml'), 'utf8'),
+    'stack.yaml',
+  )
+  if (stack === undefined) throw new Error('the golden case has problems')
+  expect(rawOf(stack).map(rawWords)).toEqual([
+    expect.stringMatching(/^fw has 1 raw line in the translate chain: iifname "outside" .* dnat ip to 10\.20\.1\.11$/),
+    expect.stringMatching(/^fw has 1 raw line in the forward chain: /),
+  ])
 })
 
 async function done(on: Rig, request: Request) {

@@ -109,10 +109,10 @@ export function table(heading: readonly string[], rows: readonly (readonly strin
 
 /** What nobody checks is shown wherever the stack is. */
 export function rawTable(raw: readonly Raw[]): string {
-  const rows = raw.flatMap(({ balancer, service, part, lines }) =>
-    lines.map((line, index) => (index === 0 ? [service, balancer, part, line] : ['', '', '', line])),
+  const rows = raw.flatMap(({ appliance, where, lines }) =>
+    lines.map((line, index) => (index === 0 ? [appliance, where, line] : ['', '', line])),
   )
-  return table(['RAW IN', 'OF', 'PART', 'LINE, NOT CHECKED BY ANYBODY'], rows)
+  return table(['RAW IN', 'WHERE', 'LINE, NOT CHECKED BY ANYBODY'], rows)
 }
 
 /** Colour only where a person looks at it: on a terminal, and without NO_COLOR. */

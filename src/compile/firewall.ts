@@ -57,7 +57,10 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
         name: 'translate',
         hook: 'nat hook prerouting priority dstnat',
         policy: 'accept',
-        rules: passages.filter(({ translated }) => translated).map(translation),
+        rules: [
+          ...rawLines(firewall.raw.translate),
+          ...passages.filter(({ translated }) => translated).map(translation),
+        ],
       },
       {
         name: 'forward',
@@ -66,6 +69,7 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
         rules: [
           ...STATEFUL,
           rule(['oifname "outside"', `ip daddr ${prefixList(own)}`], 'drop', 'addresses of the stack stay inside'),
+          ...rawLines(firewall.raw.forward),
           ...passages.flatMap(forwarding),
           ...passages6.filter(({ from, routed }) => routed || !from.at.outside).flatMap(forwarding),
           rule([], 'drop', 'not allowed by any rule'),
@@ -99,6 +103,10 @@ function firewallRules(layout: Layout, firewall: Firewall): string {
     ],
     limits(firewall, speaks6(layout, appliance)),
   )
+}
+
+function rawLines(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ['# raw, as in the stack file', ...lines]
 }
 
 function translation(passage: Passage): string {

@@ -1,24 +1,36 @@
 import type { Stack } from '../stack/stack.ts'
 import { byName } from './appliances.ts'
 
-/** Lines that the stack file brings in the load balancer's own language: whatever is said of the stack may not hold for them. */
+/** Lines that the stack file brings in an appliance's own language: whatever is said of the stack may not hold for them. */
 export type Raw = {
-  readonly balancer: string
-  readonly service: string
-  readonly part: 'frontend' | 'backend'
+  readonly appliance: string
+  /** `frontend of public`, `forward chain`. */
+  readonly where: string
   readonly lines: readonly string[]
 }
 
 export function rawOf(stack: Stack): readonly Raw[] {
-  return byName(stack.load_balancers).flatMap((balancer) =>
-    byName(balancer.services).flatMap(({ name, raw }) =>
-      (['frontend', 'backend'] as const).flatMap((part) =>
-        raw[part].length === 0 ? [] : [{ balancer: balancer.name, service: name, part, lines: raw[part] }],
+  const all: readonly Raw[] = [
+    ...byName(stack.firewalls).flatMap(({ name, raw }) =>
+      (['translate', 'forward'] as const).map((chain) => ({
+        appliance: name,
+        where: `${chain} chain`,
+        lines: raw[chain],
+      })),
+    ),
+    ...byName(stack.load_balancers).flatMap((balancer) =>
+      byName(balancer.services).flatMap(({ name, raw }) =>
+        (['frontend', 'backend'] as const).map((part) => ({
+          appliance: balancer.name,
+          where: `${part} of ${name}`,
+          lines: raw[part],
+        })),
       ),
     ),
-  )
+  ]
+  return all.filter(({ lines }) => lines.length > 0)
 }
 
-export function rawWords({ balancer, service, part, lines }: Raw): string {
-  return `${balancer} has ${lines.length} raw line${lines.length === 1 ? '' : 's'} in the ${part} of ${service}: ${lines.join('; ')}`
+export function rawWords({ appliance, where, lines }: Raw): string {
+  return `${appliance} has ${lines.length} raw line${lines.length === 1 ? '' : 's'} in the ${where}: ${lines.join('; ')}`
 }

@@ -1,5 +1,6 @@
 import { checkEarlier, type Earlier } from './check-earlier.ts'
 import { checkFamilies } from './check-families.ts'
+import { checkRawRules } from './check-raw.ts'
 import { unknownHint } from './check-references.ts'
 import type { Traffic } from './forms.ts'
 import { type Carried, carriedBy, trafficWords } from './groups.ts'
@@ -18,6 +19,7 @@ export function checkRules(view: View, report: Report): Open {
   const open = { any: new Set<string>(), outside: new Set<string>() }
   for (const [name, { firewall }] of Object.entries(view.file.appliances)) {
     if (firewall === undefined) continue
+    checkRawRules(firewall, ['appliances', name, 'firewall', 'raw'], report)
     const earlier: Earlier = { pairs: new Map(), targets: [] }
     for (const [index, rule] of firewall.rules.entries()) {
       const at = ['appliances', name, 'firewall', 'rules', index]

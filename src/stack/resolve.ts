@@ -1,6 +1,6 @@
 import { formatAddress, prefix } from '../lib/ip.ts'
 import { address6, formatAddress6, looksLike6, prefix6 } from '../lib/ip6.ts'
-import { balanced } from './balanced.ts'
+import { balanced, linesOf } from './balanced.ts'
 import { carriedBy, normal6, prefixText, trafficWords } from './groups.ts'
 import type { ApplianceFile, RuleFile, StackFile } from './schema.ts'
 import type { BalancedService, End, MachineGroup, Nat, OwnAddress, Rule, Segment, Stack } from './stack.ts'
@@ -60,6 +60,7 @@ export function resolve(view: View): Stack {
               outside: firewall.outside,
               inside: firewall.inside,
               rules: firewall.rules.flatMap((rule, index) => rules(view, rule, index + 1)),
+              raw: { translate: linesOf(firewall.raw?.translate), forward: linesOf(firewall.raw?.forward) },
             },
           ],
     ),

@@ -47,6 +47,8 @@ export type Firewall = {
   readonly outside: 'dhcp'
   readonly inside: readonly string[]
   readonly rules: readonly Rule[]
+  /** Rules of nftables, before those of the language. */
+  readonly raw: { readonly translate: readonly string[]; readonly forward: readonly string[] }
 }
 
 /**

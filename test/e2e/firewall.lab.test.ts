@@ -67,6 +67,11 @@ describe('clients outside', () => {
   })
 })
 
+test('raw rules let through what the language cannot say: GRE, from an office and from nobody else', async () => {
+  expect(await gre(outside.office)).toBe(outside.office)
+  expect(await gre(outside.customer)).toBe('nothing')
+})
+
 describe('limits', () => {
   test('per client: each of them has its own, and who is beyond it is dropped', async () => {
     const tries = await several(8, () => from(outside.office, 2201))
@@ -145,6 +150,22 @@ async function icmp(address: string, type: number): Promise<string> {
     if (select($bits, undef, undef, 0.5)) { recv($s, my $got, 1500, 0); print unpack("C", substr($got, 20, 1)) } else { print "nothing" }`
   const ran = await world.inside(outside.place, ['perl', '-MSocket', '-e', script])
   return ran.exit === 0 ? ran.stdout : ran.stderr
+}
+
+/** From whom `desk` gets a packet of protocol 47 (RFC 2784) that was sent from an address. */
+async function gre(address: string): Promise<string> {
+  const receive = `
+    socket(my $s, PF_INET, SOCK_RAW, 47) or die; $| = 1; my $bits = ""; vec($bits, fileno($s), 1) = 1;
+    if (select($bits, undef, undef, 4)) { my $from = recv($s, my $got, 1500, 0); print inet_ntoa((sockaddr_in($from))[1]) }
+    else { print "nothing" }`
+  const send = `
+    socket(my $s, PF_INET, SOCK_RAW, 47) or die; bind($s, sockaddr_in(0, inet_aton("${address}"))) or die;
+    for (1 .. 10) { send($s, pack("nn", 0, 0x0800) . "x" x 20, 0, sockaddr_in(0, inet_aton("${outside.firewall}"))); select(undef, undef, undef, 0.2) }`
+  const [got] = await Promise.all([
+    world.inside('desk', ['perl', '-MSocket', '-e', receive]),
+    world.inside(outside.place, ['perl', '-MSocket', '-e', send]),
+  ])
+  return got.exit === 0 ? got.stdout : got.stderr
 }
 
 /** Who answers one datagram, sent from an address where the place has several. */
