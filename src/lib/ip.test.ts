@@ -69,3 +69,23 @@ describe('prefixes', () => {
     expect(ip.covers(narrow, wide)).toBe(false)
   })
 })
+
+describe('ranges', () => {
+  test('the prefixes of a range follow each other from its first to its last address, and are as few as can be', () => {
+    fc.assert(
+      fc.property(fc.nat(0xffffffff), fc.nat(0xffffffff), (a, b) => {
+        const [first, last] = a < b ? [a, b] : [b, a]
+        const found = ip.prefixesOf(first, last)
+        expect(found[0]?.network).toBe(first)
+        for (const [index, each] of found.entries()) {
+          expect(ip.parsePrefix(ip.formatPrefix(each)).ok).toBe(true)
+          const next = found[index + 1]
+          expect(ip.lastOf(each) + 1).toBe(next?.network ?? last + 1)
+          // Two neighbours of a size could be one only where they begin at a multiple of twice it.
+          if (next?.bits === each.bits) expect((each.network / ip.sizeOf(each)) % 2).toBe(1)
+        }
+      }),
+    )
+    expect(ip.prefixesOf(0, 0xffffffff)).toEqual([{ network: 0, bits: 0 }])
+  })
+})

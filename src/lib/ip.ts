@@ -73,6 +73,18 @@ export function hostsOf(p: Prefix): { readonly first: number; readonly last: num
   return { first, last, count: Math.max(0, last - first + 1) }
 }
 
+/** The fewest prefixes that hold the addresses from `first` to `last` and no other, in their order. */
+export function prefixesOf(first: number, last: number): readonly Prefix[] {
+  const found: Prefix[] = []
+  for (let at = first; at <= last; ) {
+    let size = 1
+    while (at % (size * 2) === 0 && at + size * 2 - 1 <= last && size < 2 ** 32) size *= 2
+    found.push({ network: at, bits: 32 - Math.log2(size) })
+    at += size
+  }
+  return found
+}
+
 export function contains(p: Prefix, value: number): boolean {
   return value >= p.network && value <= lastOf(p)
 }

@@ -34,7 +34,7 @@ function checkMembers(name: string, members: readonly string[], report: Report):
     const member = memberOf(text)
     if (member.is === 'neither') {
       const what = member.why ?? `"${clip(text)}" is neither a prefix nor a port`
-      report('error', at, what, 'such as 203.0.113.0/24, 203.0.113.7, tcp/443, udp/5000-5010')
+      report('error', at, what, 'such as 203.0.113.0/24, 203.0.113.7, 203.0.113.7-203.0.113.30, tcp/443, udp/5000-5010')
     } else if (first.is !== 'neither' && member.is !== first.is) {
       report('error', at, `group "${clip(name)}" mixes prefixes and ports`, 'make two groups of it')
     }

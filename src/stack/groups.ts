@@ -1,4 +1,4 @@
-import { parsePrefix } from '../lib/ip.ts'
+import { formatPrefix, parseAddress, parsePrefix, prefixesOf } from '../lib/ip.ts'
 import { formatPrefix6, looksLike6, parsePrefix6 } from '../lib/ip6.ts'
 import { type Traffic, traffic } from './forms.ts'
 import type { RuleFile, StackFile } from './schema.ts'
@@ -17,26 +17,37 @@ export function groupsOf(groups: StackFile['groups']): ReadonlyMap<string, Group
       const found = members.map(memberOf)
       return found[0]?.is === 'traffic'
         ? [name, { of: 'ports', traffic: found.flatMap((each) => (each.is === 'traffic' ? [each.traffic] : [])) }]
-        : [name, { of: 'prefixes', prefixes: found.flatMap((each) => (each.is === 'prefix' ? [each.prefix] : [])) }]
+        : [name, { of: 'prefixes', prefixes: found.flatMap((each) => (each.is === 'prefix' ? each.prefixes : [])) }]
     }),
   )
 }
 
 export type Member =
-  | { readonly is: 'prefix'; readonly prefix: string }
+  /** Of a range of addresses: the fewest that are it. */
+  | { readonly is: 'prefix'; readonly prefixes: readonly string[] }
   | { readonly is: 'traffic'; readonly traffic: Traffic }
   | { readonly is: 'neither'; readonly why: string | undefined }
 
 export function memberOf(text: string): Member {
+  const range = /^(\d[\d.]*\.\d+)-(\d[\d.]*\.\d+)$/.exec(text)
+  if (range !== null) return rangeOf(range[1] ?? '', range[2] ?? '')
   const whole = prefixText(text)
   if (whole !== undefined) {
     const parsed = looksLike6(whole) ? parsePrefix6(whole) : parsePrefix(whole)
-    return parsed.ok ? { is: 'prefix', prefix: whole } : { is: 'neither', why: parsed.why }
+    return parsed.ok ? { is: 'prefix', prefixes: [whole] } : { is: 'neither', why: parsed.why }
   }
   const parsed = traffic.pattern.test(text) ? traffic.parse(text) : undefined
   return parsed === undefined || 'group' in parsed || parsed.protocol === 'any'
     ? { is: 'neither', why: undefined }
     : { is: 'traffic', traffic: parsed }
+}
+
+function rangeOf(from: string, to: string): Member {
+  const [first, last] = [parseAddress(from), parseAddress(to)]
+  if (!first.ok) return { is: 'neither', why: first.why }
+  if (!last.ok) return { is: 'neither', why: last.why }
+  if (first.value > last.value) return { is: 'neither', why: `${from} comes after ${to}` }
+  return { is: 'prefix', prefixes: prefixesOf(first.value, last.value).map(formatPrefix) }
 }
 
 /** Text that is meant as a prefix; an address is one of itself. */
