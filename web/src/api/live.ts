@@ -50,6 +50,7 @@ export function listen(): () => void {
     source.onopen = () => {
       // What happened while nobody listened may be more than the controller remembers.
       if (connection.state === 'lost') void queries.invalidateQueries()
+      if (connection.state === 'connecting') void readAnew()
       become('live')
     }
     source.onerror = () => {
@@ -65,6 +66,12 @@ export function listen(): () => void {
     clearTimeout(again)
     source?.close()
   }
+}
+
+/** What changed since the first answers of this page; those that are on their way are what a reader sees first. */
+async function readAnew(): Promise<void> {
+  while (queries.isFetching() > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  await queries.invalidateQueries()
 }
 
 function take(event: StreamEvent): void {
