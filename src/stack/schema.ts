@@ -60,8 +60,8 @@ const Appliance = fields({
       .default([])
       .describe('What is allowed and denied: the first rule that matches decides; what none matches is denied.'),
     raw: fields({
-      translate: text('lines of nftables', 'iifname "outside" meta l4proto gre dnat ip to 10.10.1.5').optional(),
-      forward: text('lines of nftables', 'iifname "outside" meta l4proto gre accept').optional(),
+      translate: text('lines of nftables', 'iifname "outside" meta l4proto 47 dnat ip to 10.10.1.5').optional(),
+      forward: text('lines of nftables', 'iifname "outside" meta l4proto 47 accept').optional(),
     })
       .optional()
       .describe('Rules of nftables, as the last resort: nobody checks what they mean, and every report says so.'),
