@@ -1,7 +1,7 @@
 import { QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { askAhead, queries } from './api/queries.ts'
+import { queries } from './api/queries.ts'
 import { App } from './app.tsx'
 import './style/base.css'
 import './style/frame.css'
@@ -9,8 +9,6 @@ import './style/tables.css'
 import './style/parts.css'
 import './style/operation.css'
 import './style/picture.css'
-
-if (window.location.pathname === '/') askAhead('overview')
 
 createRoot(document.getElementById('page')!).render(
   <StrictMode>

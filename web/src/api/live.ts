@@ -1,3 +1,4 @@
+import type { Query } from '@tanstack/react-query'
 import { useSyncExternalStore } from 'react'
 import type { StreamEvent } from '../../../src/api/events.ts'
 import type { Answer } from './client.ts'
@@ -50,7 +51,7 @@ export function listen(): () => void {
     source.onopen = () => {
       // What happened while nobody listened may be more than the controller remembers.
       if (connection.state === 'lost') void queries.invalidateQueries()
-      if (connection.state === 'connecting') void readAnew()
+      if (connection.state === 'connecting') readAnew()
       become('live')
     }
     source.onerror = () => {
@@ -68,11 +69,15 @@ export function listen(): () => void {
   }
 }
 
-/** What changed since the first answers of this page; those that are on their way are what a reader sees first. */
-async function readAnew(): Promise<void> {
-  while (queries.isFetching() > 0) await new Promise((resolve) => setTimeout(resolve, 50))
-  await queries.invalidateQueries()
+/** What was answered before the stream was open may have changed since; who asks has not. */
+function readAnew(): void {
+  const older = {
+    predicate: ({ queryKey, state }: Query) => state.dataUpdatedAt > 0 && !still.has(String(queryKey[0])),
+  }
+  void queries.invalidateQueries(older, { cancelRefetch: false })
 }
+
+const still = new Set(['door', 'me'])
 
 function take(event: StreamEvent): void {
   switch (event.type) {

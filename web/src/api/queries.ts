@@ -37,11 +37,6 @@ export function useAnswer<N extends PathName>(
   })
 }
 
-/** Asks for what the page will show before it is known who asks: nobody gets no answer, and asks again when he has signed in. */
-export function askAhead(name: 'overview'): void {
-  void queries.prefetchQuery({ queryKey: keyOf(name), queryFn: () => call(name, { params: {} }) })
-}
-
 export function keyOf(
   name: PathName,
   params: Readonly<Record<string, string>> = {},
