@@ -52,6 +52,20 @@ test('a declared packet that does not pass is a failed drill', async () => {
   expect(ran.report.failures[0]?.detail).toContain('central:ldap tcp/389 by nat: silent, not open')
 })
 
+test('a check that fails at every second server is a failed drill, however often it is good', async () => {
+  const on = await replicated()
+  const asked = new Map<string, number>()
+  on.world.site('west').onExec(({ argv }) => {
+    if (argv[0] !== 'curl') return undefined
+    const url = argv.at(-1) ?? ''
+    asked.set(url, (asked.get(url) ?? 0) + 1)
+    return { exit: 0, stdout: `${(asked.get(url) ?? 0) % 2 === 0 ? 504 : 200} 198.18.0.11 0.1`, stderr: '' }
+  })
+  const ran = await does(on, drill)
+  expect(ran.outcome).toBe('undone')
+  expect(ran.report.failures[0]?.detail).toMatch(/^\d+ of \d+ were good, never 3 in a row: .* not: status 504$/)
+})
+
 test('a check that is not good is a failed drill, with what the client got', async () => {
   const on = await replicated()
   on.world

@@ -56,7 +56,7 @@ export function ingress(
           step(
             'verify',
             site,
-            `resolver of ${place.name} ${entry.name}`,
+            resolverStep(place.name, entry.name),
             {
               do: 'dns-seen',
               place: place.name,
@@ -77,6 +77,7 @@ export function ingress(
 /**
  * A customer is served as soon as one machine of each kind is, and the checks ask when all are ready: between the two lies
  * a part of the outage that nobody had. So each check is asked from the instant at which its name leads here, too.
+ * At the place itself: until then what answers may be what is thought to be down.
  */
 export function firstAnswers(situation: Situation, view: SiteView): readonly Step[] {
   const { stack } = situation
@@ -97,7 +98,7 @@ export function firstAnswers(situation: Situation, view: SiteView): readonly Ste
         'the outage as a client sees it',
         {
           after: [
-            entry === undefined ? [] : `dns ${entry.name}`,
+            ...(entry === undefined ? [] : [`dns ${entry.name}`, resolverStep(place, entry.name)]),
             firewall === undefined ? 'claim' : `lease ${firewall.name}`,
           ],
           optional: true,
@@ -191,11 +192,16 @@ export function withdrawals(
     })
 }
 
-/** The stack's own checks, once all that they go through is up. */
+const resolverStep = (place: string, name: string): string => `resolver of ${place} ${name}`
+
+/** The stack's own checks, once all that they go through is up, and the place has forgotten where the names led before. */
 function checks(situation: Situation, view: SiteView): readonly Step[] {
   const after = [
     ...groupsOf(view).map(([group]) => `ready ${group}`),
-    ...situation.stack.ingress.map((entry) => `dns ${entry.name}`),
+    ...situation.stack.ingress.flatMap(({ name }) => [
+      `dns ${name}`,
+      ...situation.clients.map((place) => resolverStep(place.name, name)),
+    ]),
   ]
   return asksOf(situation, view).map(({ number, place, check, words, alone }) => {
     const over6 = check.family === 6 && alone !== true

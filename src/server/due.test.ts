@@ -56,6 +56,16 @@ describe('what the other controller is at', () => {
     expect(elsewhere('shop', at_work('answers', '2026-11-22T12:00:00Z'), now, 60_000)).toContain('x-move-shop-1')
     expect(elsewhere('shop', at_work('silent', '2026-11-22T11:59:30Z'), now, 60_000)).toContain('x-move-shop-1')
   })
+  test('but not when it is at what the task goes on beside: a drill there is no reason to miss the target', () => {
+    const drilling = [{ stack: 'shop', verb: 'drill' as const, operation: 'x-drill-shop-1' }]
+    const west = { site: 'west', state: 'answers' as const, seen_at: '2026-11-22T12:00:00Z', runs: drilling }
+    const drills = new Map([['west', west]])
+    expect(elsewhere('shop', drills, now, 60_000)).toContain('x-drill-shop-1')
+    expect(elsewhere('shop', drills, now, 60_000, ['drill', 'rescue'])).toBeUndefined()
+    expect(elsewhere('shop', at_work('answers', '2026-11-22T12:00:00Z'), now, 60_000, ['drill', 'rescue'])).toContain(
+      'x-move-shop-1',
+    )
+  })
   test('but not when it is gone, and no other stack is', () => {
     expect(elsewhere('shop', at_work('silent', '2026-11-22T11:58:30Z'), now, 60_000)).toBeUndefined()
     expect(elsewhere('wiki', at_work('answers', '2026-11-22T12:00:00Z'), now, 60_000)).toBeUndefined()
