@@ -76,6 +76,29 @@ describe('a prefix of the stack’s own', () => {
     await must('fw', ['lifeboat-announce', 'announce'], true)
     await until(async () => (await nextHops(PREFIX)).length > 0)
   })
+
+  test('comes back when both are asked for between two looks, and when somebody else took its route', async () => {
+    const away = [
+      'lifeboat-announce withdraw && lifeboat-announce announce',
+      `ip route del blackhole ${PREFIX}`,
+      // The watch is in the midst of a look, or about to add the route.
+      'for n in 1 2 3 4 5 6 7 8 9; do lifeboat-announce withdraw; sleep 0.1; lifeboat-announce announce; sleep 0.1; done',
+    ]
+    for (const script of away) {
+      await must('fw', ['sh', '-c', script], true)
+      await until(async () => (await status()).includes(`${PREFIX} announced`))
+      await until(async () => (await nextHops(PREFIX)).length > 0)
+    }
+  })
+
+  test('that is held back has no route at any instant, however it came to that', async () => {
+    const seen = `for n in $(seq 20); do lifeboat-announce announce; sleep 0.0$n; lifeboat-announce withdraw
+      for look in $(seq 10); do ip route show ${PREFIX}; sleep 0.05; done; done`
+    const ran = await world.inside('fw', ['sh', '-c', seen])
+    expect([ran.stdout, ran.exit]).toEqual(['', 0])
+    await must('fw', ['lifeboat-announce', 'announce'], true)
+    await until(async () => (await nextHops(PREFIX)).length > 0)
+  })
 })
 
 describe('what is not the stack’s', () => {
@@ -188,7 +211,7 @@ async function must(place: string, argv: readonly string[], own = false): Promis
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 60_000; ; ) {
     if (await holds()) return
-    if (Date.now() > end) throw new Error(`not within 20 s: ${holds}`)
+    if (Date.now() > end) throw new Error(`not within 60 s: ${holds}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
