@@ -48,6 +48,7 @@ export async function ensureRoots(node: string): Promise<readonly string[]> {
     const root = join(lab, node)
     await mkdir(lab, { recursive: true })
     await delegateControllers(lab)
+    await weigh(lab)
     await mkdir(root, { recursive: true })
     // A new v1 cpuset has no processors and no memory, and takes no process until it has.
     for (const directory of [lab, root]) {
@@ -138,6 +139,17 @@ async function basePaths(): Promise<ReadonlyMap<string, string>> {
     for (const controller of controllers.split(',')) base.set(controller, pruned)
   }
   return base
+}
+
+/**
+ * Two sites with their machines, clients and services are one group, and would weigh as much as a single process of this
+ * machine: at one command line that compiles its program with four threads, a site got a tenth of a processor. Sites are
+ * machines of their own, so the group weighs as much as those who work in it at a time.
+ */
+async function weigh(lab: string): Promise<void> {
+  const at_once = 8
+  await writeFile(join(lab, 'cpu.shares'), String(at_once * 1024)).catch(() => {})
+  await writeFile(join(lab, 'cpu.weight'), String(at_once * 100)).catch(() => {})
 }
 
 async function inherit(directory: string, file: string): Promise<void> {

@@ -17,6 +17,7 @@ import { initOf, type LabState, readState, withLock, writeState } from './state.
 import { addressesByNode } from './status.ts'
 import { type NodeName, nodeNames, type SiteName, siteNames, topology } from './topology.ts'
 
+export { memberFiles } from './cgroups.ts'
 export { commandIn, exec } from './exec.ts'
 export { labPaths } from './paths.ts'
 export { type LabStatus, status } from './status.ts'
