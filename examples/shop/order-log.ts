@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 
 /** One line of the log that orders.ts writes: an order and what the client was told about it. Times in ms since 1970. */
 export type OrderAttempt = {
+  /** Counted from 1 as they are sent. A line is written when the order is answered or given up, so lines are in another order. */
+  readonly n: number
   readonly ref: string
   readonly sent_at: number
   /** When the shop's "accepted" arrived; null when it never did: then the order may or may not have been stored. */

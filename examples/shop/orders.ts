@@ -23,6 +23,7 @@ const { values } = parseArgs({
     log: { type: 'string' },
     rate: { type: 'string', default: '10' },
     item: { type: 'string', default: 'lifebelt' },
+    patience: { type: 'string', default: '2' },
   },
 })
 const url = new URL(needed('url'))
@@ -31,8 +32,13 @@ const authorization = `Basic ${Buffer.from(`${needed('user')}:${process.env.SHOP
 const rate_per_s = Number(values.rate)
 if (!(rate_per_s > 0 && rate_per_s <= 1000)) fail('--rate must be more than 0 and at most 1000 (orders per second)')
 
-const order_limit_ms = 2_000
+const patience_s = Number(values.patience)
+if (!(patience_s >= 1 && patience_s <= 600))
+  fail('--patience must be 1 to 600 (seconds that an order waits for its answer)')
+const order_limit_ms = patience_s * 1000
+// A resolver that is asked again doubles the time for which it is waited.
 const lookup_limit_ms = 1_000
+const lookup_tries = Math.max(1, Math.floor(Math.log2(patience_s)))
 
 const addressOf = nameCache(needed('resolver'))
 const log = createWriteStream(needed('log'), { flags: 'a', mode: 0o600 })
@@ -42,6 +48,7 @@ let ending = false
 // Orders are sent by the clock and not after the previous answer: a shop that hangs must not slow its customers down.
 const started_ms = performance.now()
 let sent = 0
+let placed = 0
 const timer = setInterval(
   () => {
     const due = Math.floor(((performance.now() - started_ms) / 1000) * rate_per_s)
@@ -60,6 +67,7 @@ process.on('SIGTERM', () => void end())
 process.on('SIGINT', () => void end())
 
 async function placeOrder(): Promise<void> {
+  const n = ++placed
   const ref = randomUUID()
   const sent_at = Date.now()
   let address: string | null = null
@@ -72,7 +80,7 @@ async function placeOrder(): Promise<void> {
   } catch (error) {
     outcome = { acked_at: null, status: null, error: error instanceof Error ? error.message : String(error) }
   }
-  log.write(`${JSON.stringify({ ref, sent_at, ...outcome, address } satisfies OrderAttempt)}\n`)
+  log.write(`${JSON.stringify({ n, ref, sent_at, ...outcome, address } satisfies OrderAttempt)}\n`)
 }
 
 function post(address: string, body: string): Promise<{ readonly status: number; readonly body: string }> {
@@ -110,7 +118,7 @@ function post(address: string, body: string): Promise<{ readonly status: number;
 
 /** Asks for a name once per TTL, and once only while an answer is awaited. A failure is not remembered. */
 function nameCache(server: string): (name: string) => Promise<string> {
-  const resolver = new Resolver({ timeout: lookup_limit_ms, tries: 1 })
+  const resolver = new Resolver({ timeout: lookup_limit_ms, tries: lookup_tries })
   resolver.setServers([server])
   let known: { address: string; until_ms: number } | undefined
   let asking: Promise<string> | undefined

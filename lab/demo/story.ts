@@ -4,7 +4,7 @@ import { makeSecrets } from '../../examples/shop/make-secrets.ts'
 import { type OrderAttempt, readLog } from '../../examples/shop/order-log.ts'
 import type { Report } from '../../src/report/report.ts'
 import { reportText } from '../../src/report/text.ts'
-import { commandIn, exec, labPaths, trust } from '../lab.ts'
+import { commandIn, exec, labPaths, memberFiles, trust } from '../lab.ts'
 import { attempt, type Ran } from '../run.ts'
 
 /** What the demo and the end-to-end tests are told with: the product by its own command, the world by outside tools. */
@@ -43,6 +43,8 @@ function readable(printed: string): string {
 export type Customers = {
   readonly log: string
   attempts(): Promise<readonly OrderAttempt[]>
+  /** All orders sent from one instant to another (ms since 1970), when the last of them has been answered or given up. */
+  between(from: number, to: number): Promise<readonly OrderAttempt[]>
   stop(): Promise<readonly OrderAttempt[]>
 }
 
@@ -50,14 +52,20 @@ export type Customers = {
 export async function startCustomers(
   rate_per_s: number,
   ca: string,
-  log = join(labPaths.run, 'orders.jsonl'),
+  /** `patience_s`: how long an order waits for its answer. Short shows when the shop is out; long, whether it ever is. */
+  { log = join(labPaths.run, 'orders.jsonl'), patience_s = 2 } = {},
 ): Promise<Customers> {
-  // Only the network is the client's: the program, its CA and its log are files of this machine.
+  // Network and share of the processors are the client's; the program, its CA and its log are files of this machine.
   const { argv } = await commandIn('client', [])
   const target = argv[argv.indexOf('--target') + 1] ?? ''
+  const join_client = (await memberFiles('client')).map((file) => `echo $$ >${file}`).join('\n')
   const child = spawn(
-    'nsenter',
+    'sh',
     [
+      '-c',
+      `${join_client}\nexec "$@"`,
+      'customers',
+      'nsenter',
       '--target',
       target,
       '--net',
@@ -74,15 +82,29 @@ export async function startCustomers(
       'alice',
       '--rate',
       String(rate_per_s),
+      '--patience',
+      String(patience_s),
       '--log',
       log,
     ],
     { stdio: ['pipe', 'inherit', 'inherit'], env: { ...process.env, SHOP_PASSWORD: 'alice-pw' } },
   )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const attempts = () => readLog(log).catch(() => [])
   return {
     log,
-    attempts: () => readLog(log).catch(() => []),
+    attempts,
+    between: async (from, to) => {
+      let found: readonly OrderAttempt[] = []
+      await eventually('the answers to all orders', async () => {
+        const all = await attempts()
+        const later = Math.min(...all.filter((each) => each.sent_at >= to).map(({ n }) => n))
+        const before = all.filter(({ n }) => n < later)
+        found = before.filter((each) => each.sent_at >= from)
+        return Number.isFinite(later) && before.length === later - 1
+      })
+      return found
+    },
     stop: async () => {
       await end(child, ended)
       return readLog(log)

@@ -40,7 +40,9 @@ try {
       `round ${round} of ${rounds}, 50 orders/s: deploy, ${cycles_a_round} cycles, drill, ${round === 1 ? `RPO for ${values.rpo} s, ` : ''}move, power cut, failover, floor`,
     )
     await verb('deploy', stackFile, '--site', 'east')
-    const customers = await startCustomers(50, ca, join(tmpdir(), `lifeboat-bench-${process.pid}-${round}.jsonl`))
+    const customers = await startCustomers(50, ca, {
+      log: join(tmpdir(), `lifeboat-bench-${process.pid}-${round}.jsonl`),
+    })
     try {
       await accepted(customers, 0)
       await verb('replicate', 'shop')
@@ -79,7 +81,7 @@ type Launch = { readonly rto_ms: number; readonly floor_ms: number; readonly rep
 
 async function rpoAlone(ca: string): Promise<void> {
   await verb('deploy', stackFile, '--site', 'east')
-  const customers = await startCustomers(50, ca, join(tmpdir(), `lifeboat-bench-${process.pid}.jsonl`))
+  const customers = await startCustomers(50, ca, { log: join(tmpdir(), `lifeboat-bench-${process.pid}.jsonl`) })
   try {
     await accepted(customers, 0)
     await verb('replicate', 'shop')

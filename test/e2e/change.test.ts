@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type OrderAttempt, summarize } from '../../examples/shop/order-log.ts'
-import { type Customers, eventually, lifeboat, sleep, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
+import { type Customers, eventually, lifeboat, stackFile, startCustomers, verb } from '../../lab/demo/story.ts'
 import { ensureImages } from '../../lab/images/images.ts'
 import { importImage } from '../../lab/incus-server.ts'
 import { commandIn } from '../../lab/lab.ts'
@@ -45,7 +45,7 @@ type Legs = { readonly macs: readonly string[]; readonly address: string }
 beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
-  customers = await startCustomers(20, ca)
+  customers = await startCustomers(10, ca, { patience_s: 10 })
   await verb('replicate', 'shop')
   await accepted()
   await loads()
@@ -66,8 +66,7 @@ async function loads(): Promise<void> {
   const before = await starts()
   const from = Date.now()
   loaded.report = await verb('deploy', stackOf('rules', otherRules(shop)))
-  await sleep(500)
-  loaded.attempts = await attemptsSince(from)
+  loaded.attempts = await customers.between(from, Date.now())
   loaded.session = await session.end()
   loaded.rules = (await inside('east', 'fw', 'nft list ruleset')).stdout
   loaded.runs = [before, await starts()]
@@ -92,7 +91,7 @@ async function replaces(): Promise<void> {
   const from = Date.now()
   replaced.report = await verb('deploy', join(folder, 'rules.yaml'))
   await accepted()
-  replaced.attempts = await attemptsSince(from)
+  replaced.attempts = await customers.between(from, Date.now())
   replaced.after = await legs()
   replaced.left = (await instances('east')).map((each) => each.name).join(' ')
 }
@@ -117,7 +116,7 @@ async function swapsBack(): Promise<void> {
     otherRules(shop).replace('check: GET / }', "check: GET /, raw: { backend: 'no-such-word' } }"),
   )
   swapped.tried = await lifeboat(['deploy', file])
-  swapped.attempts = await attemptsSince(from)
+  swapped.attempts = await customers.between(from, Date.now())
   swapped.diff = await lifeboat(['diff', 'shop'])
 }
 
@@ -238,13 +237,6 @@ async function databaseSession(): Promise<{ end(): Promise<string> }> {
       return said.trim().split('\n').at(-1) ?? ''
     },
   }
-}
-
-async function attemptsSince(from: number): Promise<readonly OrderAttempt[]> {
-  // An order that was just sent is not answered yet.
-  await sleep(500)
-  const until = Date.now() - 400
-  return (await customers.attempts()).filter((each) => each.sent_at >= from && each.sent_at < until)
 }
 
 async function accepted(): Promise<void> {

@@ -47,7 +47,7 @@ type Moved = {
 beforeAll(async () => {
   const { ca } = await emptyStage()
   await verb('deploy', stackFile, '--site', 'east')
-  customers = await startCustomers(20, ca)
+  customers = await startCustomers(10, ca)
   await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )

@@ -34,7 +34,7 @@ beforeAll(async () => {
   } finally {
     commandLines = await watch.stop()
   }
-  customers = await startCustomers(20, ca)
+  customers = await startCustomers(10, ca)
   await eventually('the first accepted order', async () =>
     (await customers.attempts()).some((each) => each.acked_at !== null),
   )
