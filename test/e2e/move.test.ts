@@ -89,7 +89,7 @@ async function moved(from: SiteName, to: SiteName): Promise<Moved> {
   await eventually(`orders accepted at ${to}`, async () =>
     (await customers.attempts()).some((each) => (each.acked_at ?? 0) > Date.parse(report.ended_at ?? '')),
   )
-  await sleep(1000)
+  await sleep(2000)
   const attempts = await customers.attempts()
   const firewall = (await instances(to)).find((each) => each.name === 'fw')
   return {

@@ -54,7 +54,7 @@ beforeAll(async () => {
   await eventually('orders accepted at home', async () =>
     (await customers.attempts()).some((each) => (each.acked_at ?? 0) > Date.parse(failback.ended_at ?? '')),
   )
-  await sleep(1000)
+  await sleep(2000)
   attempts = await customers.stop()
   held = await ordersHeld('east')
 })
