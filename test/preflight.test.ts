@@ -209,6 +209,20 @@ test('a stack that takes more memory than the standby has is refused; more than 
   expect(await moveText(on)).toContain('what the stack takes: no evidence, the engine of east does not tell')
 })
 
+test('where nobody could count what was sent, nothing is estimated from it', async () => {
+  const on = await after(deploy, replicate, replicate)
+  const held = on.world.site('west').claims.get('shop')
+  if (held === undefined) throw new Error('no claim at west')
+  const points = held.claim.points.map((each) => ({ ...each, sent_bytes: 0 }))
+  on.world.site('west').claims.set('shop', { ...held, claim: { ...held.claim, points } })
+  const text = await moveText(on)
+  expect(text).toMatch(/pool default at west +19 GB free\n/)
+  expect(text).toMatch(/way from east +bytes not counted; a cycle takes at least \d+\.\d s/)
+  expect(text).toMatch(/last transfer +- {2}no evidence: what leaves east is not counted/)
+  expect(text).toMatch(/estimated outage: no evidence\n/)
+  expect(text).not.toContain('NaN')
+})
+
 test('a stack that writes faster than the way carries is told that its outage does not get small', () => {
   const point = (index: number, sent_bytes: number, took_ms: number): Point => ({
     name: `p${index}`,

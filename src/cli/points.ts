@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { formatBytes, formatDuration } from '../lib/duration.ts'
+import { formatBytes, formatDuration, formatSent } from '../lib/duration.ts'
 import { type PointSpace, points, seenStacks } from '../lifeboat.ts'
 import { fail } from './common.ts'
 import { exit } from './exit-codes.ts'
@@ -33,7 +33,8 @@ export function pointsCommand(): Command {
             console.log(`${site}: unknown (${silence})`)
             continue
           }
-          const received = formatBytes(list.reduce((sum, point) => sum + point.sent_bytes, 0))
+          const sent = list.reduce((sum, point) => sum + point.sent_bytes, 0)
+          const received = `${list.some((point) => point.sent_bytes === 0) ? 'at least ' : ''}${formatBytes(sent)}`
           const space =
             pool === undefined
               ? ''
@@ -46,7 +47,7 @@ export function pointsCommand(): Command {
             const bytes = taken?.points[point.name]
             const takes = bytes === undefined ? '' : `  ${formatBytes(bytes).padStart(7)} in the pool`
             console.log(
-              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${formatBytes(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}${takes}`,
+              `  ${point.name}  ${age.padStart(9)} old  pause ${String(Math.round(point.pause_ms)).padStart(4)} ms  ${formatSent(point.sent_bytes).padStart(9)} ${how}  ${point.machines.join(' ')}${takes}`,
             )
           }
         }

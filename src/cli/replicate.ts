@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { formatBytes, formatDuration, parseDuration_s } from '../lib/duration.ts'
+import { formatDuration, formatSent, parseDuration_s } from '../lib/duration.ts'
 import { status } from '../lifeboat.ts'
 import { counted, fail } from './common.ts'
 import { exit } from './exit-codes.ts'
@@ -76,5 +76,5 @@ function keptText(kept: Kept): string {
       ? 'first point of this loop'
       : `the one before got ${formatDuration(kept.age_ms)} old${kept.missed ? ': target MISSED' : ''}`
   const failed = kept.failed.map((each) => `\n    failed, the cycle went on: ${each}`).join('')
-  return `${at}  ${kept.point}  ${formatDuration(kept.took_ms).padStart(6)}  pause ${String(Math.round(kept.pause_ms)).padStart(3)} ms  ${formatBytes(kept.sent_bytes).padStart(7)} ${kept.incremental ? 'incremental' : 'whole'}  ${age}${failed}`
+  return `${at}  ${kept.point}  ${formatDuration(kept.took_ms).padStart(6)}  pause ${String(Math.round(kept.pause_ms)).padStart(3)} ms  ${formatSent(kept.sent_bytes).padStart(7)} ${kept.incremental ? 'incremental' : 'whole'}  ${age}${failed}`
 }

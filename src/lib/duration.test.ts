@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { formatBytes, formatDuration, parseDuration_s } from './duration.ts'
+import { formatBytes, formatDuration, formatSent, parseDuration_s } from './duration.ts'
 
 test.each([
   ['10s', 10],
@@ -43,3 +43,8 @@ test.each([
   [9_960_000, '10 MB'],
   [529_000_000, '529 MB'],
 ])('%d bytes read %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text))
+
+test('a transfer of no bytes is one that nobody could count', () => {
+  expect(formatSent(0)).toBe('bytes not counted')
+  expect(formatSent(204_000)).toBe('204 kB')
+})

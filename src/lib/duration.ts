@@ -32,6 +32,11 @@ export function formatBytes(bytes: number): string {
   throw new Error('unreachable')
 }
 
+/** Bytes of a transfer. Even one without changes takes some, so 0 says that nobody could count them. */
+export function formatSent(bytes: number): string {
+  return bytes === 0 ? 'bytes not counted' : formatBytes(bytes)
+}
+
 function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
 }

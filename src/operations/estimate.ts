@@ -82,6 +82,7 @@ function transfer(
   if (way === undefined || newest === undefined)
     return { s: undefined, from: `no evidence: no increment was ever sent from ${from}` }
   const age_s = Math.max(0, (situation.now.getTime() - Date.parse(newest.taken_at)) / 1000)
+  if (way.bytes_per_s === 0) return { s: undefined, from: `no evidence: what leaves ${from} is not counted` }
   const before_s = way.least_s + (way.written_per_s * age_s) / way.bytes_per_s
   return {
     s: way.least_s + (way.written_per_s * before_s) / way.bytes_per_s,

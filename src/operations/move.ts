@@ -112,7 +112,10 @@ function readyToMove(situation: Situation, target: SiteView): Ready | Refused {
   const free = target.answer.survey.pool.free_bytes
   const sent = claim.points[0]?.sent_bytes ?? 0
   if (free < 2 * sent + spare_bytes)
-    problem(`the pool of ${to} has ${megabytes(free)} left`, `the last point took ${megabytes(sent)}; free some space`)
+    problem(
+      `the pool of ${to} has ${megabytes(free)} left`,
+      `${sent === 0 ? '' : `the last point took ${megabytes(sent)}; `}free some space`,
+    )
   problems.push(...tooSmall(source, target))
   if (problems.some(isError)) return { refused: problems.filter(isError) }
   if (target.site.replication_url === undefined)

@@ -20,7 +20,7 @@ export function looked(situation: Situation, source: SiteView, target: SiteView)
     },
     {
       what: `pool ${survey.pool.name} at ${at}`,
-      seen: `${formatBytes(survey.pool.free_bytes)} free; the last point took ${formatBytes(sent)}`,
+      seen: `${formatBytes(survey.pool.free_bytes)} free${sent === 0 ? '' : `; the last point took ${formatBytes(sent)}`}`,
     },
     { what: `memory at ${at}`, seen: memoryWords(source, target) },
     { what: `processors at ${at}`, seen: processorWords(source, target) },
@@ -128,6 +128,8 @@ function wayWords(target: SiteView): string {
   const points = target.answer?.observed.claim?.claim.points ?? []
   const way = wayOf(points)
   if (way === undefined) return 'no evidence: no increment was ever sent'
+  // Whatever was sent, the source has no counter of the way.
+  if (way.bytes_per_s === 0) return `bytes not counted; a cycle takes at least ${way.least_s.toFixed(1)} s`
   return `up to ${formatBytes(way.bytes_per_s)}/s seen, the stack writes ${formatBytes(way.written_per_s)}/s (last ${way.increments} increments); a cycle takes at least ${way.least_s.toFixed(1)} s`
 }
 

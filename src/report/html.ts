@@ -1,5 +1,5 @@
 import { digest } from '../lib/digest.ts'
-import { formatBytes, formatDuration } from '../lib/duration.ts'
+import { formatDuration, formatSent } from '../lib/duration.ts'
 import type { Point } from '../state/objects.ts'
 import { style } from './html-style.ts'
 import { drillRows } from './proof.ts'
@@ -139,7 +139,7 @@ function point(point: Point): string {
       ['complete', point.complete_at],
       ['machines', point.machines.join(' ')],
       ['paused for', `${Math.round(point.pause_ms)} ms`],
-      ['received', `${formatBytes(point.sent_bytes)}, ${point.incremental ? 'incremental' : 'whole machines'}`],
+      ['received', `${formatSent(point.sent_bytes)}, ${point.incremental ? 'incremental' : 'whole machines'}`],
       ['stack file, SHA-256', point.digest],
     ],
     '',

@@ -126,3 +126,9 @@ test('a plan shows order, reason, undo and where there is no way back', () => {
 test('a journal without a plan is no journal', () => {
   expect(() => reportOf([])).toThrow('no journal')
 })
+
+test('what was sent, where nobody could count it, is not told as nothing', () => {
+  const report = reportOf(done)
+  const cycle = { ...report, numbers: { ...report.numbers, sent_bytes: 0, incremental: true } }
+  expect(reportText(cycle)).toMatch(/sent +bytes not counted, incremental/)
+})

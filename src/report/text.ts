@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from '../lib/duration.ts'
+import { formatDuration, formatSent } from '../lib/duration.ts'
 import { generations } from '../plan/order.ts'
 import type { Finding, PhysicalCount, Plan, TouchPoint } from '../plan/plan.ts'
 import { drillText } from './proof.ts'
@@ -130,7 +130,7 @@ export function numberRows(report: Report): readonly (readonly [string, string])
   if (n.sent_bytes !== undefined)
     rows.push([
       'sent',
-      `${formatBytes(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
+      `${formatSent(n.sent_bytes)}, ${n.incremental === true ? 'incremental' : 'not incremental: whole machines'}`,
     ])
   if (n.limit !== undefined) rows.push(['limit', n.limit])
   if (n.announced !== undefined) rows.push(['announced', announcedWords(n.announced)])

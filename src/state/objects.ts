@@ -178,7 +178,7 @@ export type Point = {
   readonly taken_at: string
   readonly complete_at: string
   readonly pause_ms: number
-  /** Bytes received by the standby for this point. */
+  /** Bytes sent to the standby for this point; 0 where no counter of the way is known at the source. */
   readonly sent_bytes: number
   readonly incremental: boolean
   readonly machines: readonly string[]

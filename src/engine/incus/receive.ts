@@ -196,7 +196,18 @@ async function fetcherOf(site: IncusSite, to: InstanceObject): Promise<'alive' |
   const text = (await lookup(site, to))?.value.config[FETCHER]
   const { processes } = site.options
   if (text === undefined || text === '' || processes === undefined) return 'unknown'
-  return processes.lives(JSON.parse(text) as Owner)
+  const owner = ownerIn(text)
+  return owner === undefined ? 'unknown' : processes.lives(owner)
+}
+
+/** Undefined where somebody else has written there. */
+function ownerIn(text: string): Owner | undefined {
+  try {
+    const said: unknown = JSON.parse(text)
+    return typeof said === 'object' && said !== null ? (said as Owner) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function runningOn(site: IncusSite, ref: InstanceRef): Promise<readonly Listed[]> {

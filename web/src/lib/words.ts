@@ -21,6 +21,11 @@ export function bytes(value: number): string {
   return `${unit === 0 ? size : size.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)} ${units[unit]}`
 }
 
+/** As `formatSent` of the command line: 0 says that nobody could count them. */
+export function sent(value: number): string {
+  return value === 0 ? 'not counted' : bytes(value)
+}
+
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n} ${n === 1 ? one : many}`
 }

@@ -4,7 +4,7 @@ import { type Answer, call } from '../api/client.ts'
 import { queries, useAnswer } from '../api/queries.ts'
 import { useNow } from '../lib/now.ts'
 import { useTitle } from '../lib/title.ts'
-import { bytes, capital, duration, touchWord } from '../lib/words.ts'
+import { capital, duration, sent, touchWord } from '../lib/words.ts'
 import { Findings } from '../parts/findings.tsx'
 import { Mark, OutcomeMark } from '../parts/marks.tsx'
 import { Moment } from '../parts/moment.tsx'
@@ -153,7 +153,7 @@ function Numbers({ report }: { readonly report: Report }) {
   if (numbers.pause_ms !== undefined) facts.push(['Pause', duration(numbers.pause_ms), 'of the stateful machines'])
   if (numbers.limit !== undefined) facts.push(['Limit', numbers.limit, 'of the line'])
   if (numbers.sent_bytes !== undefined)
-    facts.push(['Sent', bytes(numbers.sent_bytes), numbers.incremental === false ? 'in full' : 'changes only'])
+    facts.push(['Sent', sent(numbers.sent_bytes), numbers.incremental === false ? 'in full' : 'changes only'])
   if (numbers.took_ms !== undefined) facts.push(['Took', duration(numbers.took_ms)])
   if (numbers.address !== undefined) facts.push(['Clients reach it at', numbers.address])
   if (facts.length === 0) return null

@@ -2,7 +2,7 @@ import { Link, useLocation } from 'wouter'
 import type { Answer } from '../api/client.ts'
 import { useAnswer } from '../api/queries.ts'
 import { useParam } from '../lib/search.ts'
-import { bytes, count, duration } from '../lib/words.ts'
+import { bytes, count, duration, sent } from '../lib/words.ts'
 import { Ago, Moment, Tick } from '../parts/moment.tsx'
 import { Empty, Shown } from '../parts/states.tsx'
 
@@ -66,7 +66,7 @@ export function Points({ stack, detail }: { readonly stack: string; readonly det
                         </td>
                         <td data-label="Pause">{duration(point.pause_ms)}</td>
                         <td data-label="Sent">
-                          {bytes(point.sent_bytes)}
+                          {sent(point.sent_bytes)}
                           {!point.incremental && <span className="muted"> in full</span>}
                         </td>
                         {place.space !== undefined && (
@@ -127,7 +127,7 @@ function Timeline({
           key={point.name}
           href={`${path}?point=${point.name}`}
           style={{ left: place(Date.parse(point.taken_at)) }}
-          title={`${point.name}, ${bytes(point.sent_bytes)} sent, paused for ${duration(point.pause_ms)}`}
+          title={`${point.name}, sent: ${sent(point.sent_bytes)}, paused for ${duration(point.pause_ms)}`}
           aria-current={point.name === picked ? 'true' : undefined}
         >
           <span className="sr">{point.name}</span>
