@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { settings } from './settings.ts'
 
@@ -38,6 +39,7 @@ export function openDatabase(options: typeof settings.database): Database {
     user: options.user,
     password: options.password,
     max: options.connections,
+    idleTimeoutMillis: options.idle_ms,
     connectionTimeoutMillis: options.connect_ms,
     query_timeout: options.query_ms,
     statement_timeout: options.query_ms,
@@ -84,7 +86,13 @@ export function openDatabase(options: typeof settings.database): Database {
       await query(`update orders set charge = 'charged' where ref = any($1) and charge = 'pending'`, [refs])
     },
     check: async () => {
-      const [row] = await query<{ standby: boolean }>('select pg_is_in_recovery() as standby')
+      const answer = query<{ standby: boolean }>('select pg_is_in_recovery() as standby')
+      // Nobody waits for it any more once it is late.
+      answer.catch(() => {})
+      const late = sleep(options.check_ms, undefined, { ref: false }).then(() => {
+        throw new Error(`the database did not answer within ${options.check_ms} ms`)
+      })
+      const [row] = await Promise.race([answer, late])
       if (row?.standby !== false) throw new Error('the database that answers is a standby')
     },
   }

@@ -36,6 +36,6 @@ setInterval(() => {
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     server.close(() => process.exit(0))
-    setTimeout(() => process.exit(0), settings.request_ms).unref()
+    setTimeout(() => process.exit(0), settings.stop_ms).unref()
   })
 }

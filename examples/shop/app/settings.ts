@@ -4,7 +4,8 @@
  */
 export const settings = {
   port: 8080,
-  request_ms: 5_000,
+  request_ms: 10_000,
+  stop_ms: 5_000,
   settle_every_ms: 2_000,
   database: {
     host: 'database',
@@ -13,14 +14,18 @@ export const settings = {
     user: 'shop',
     password: 'example-shop-password',
     connections: 10,
-    connect_ms: 1_000,
-    query_ms: 1_500,
+    /** A connection costs the database a process and a SCRAM exchange: what a busy moment has opened serves the next one. */
+    idle_ms: 60_000,
+    /** An order is better late than refused; who asks whether the database is there wants to know it at once. */
+    connect_ms: 4_000,
+    query_ms: 4_000,
+    check_ms: 1_500,
     attempts: 2,
   },
   directory: {
     url: 'ldap://ldap:389',
     userDn: (user: string) => `uid=${user},ou=people,dc=example,dc=com`,
-    bind_ms: 1_000,
+    bind_ms: 3_000,
     remember_ms: 5_000,
   },
   billing: {
