@@ -86,12 +86,15 @@ describe('a prefix of the stack’s own', () => {
     ]
     for (const script of away) {
       await must('fw', ['sh', '-c', script], true)
+      await until(async () => (await route()).startsWith('blackhole'))
       await until(async () => (await status()).includes(`${PREFIX} announced`))
       await until(async () => (await nextHops(PREFIX)).length > 0)
     }
   })
 
   test('that is held back has no route at any instant, however it came to that', async () => {
+    // What is looked at is there while it is announced, or an empty answer would mean nothing.
+    expect(await route()).toMatch(/^blackhole 203\.0\.113\.16\/28 .*metric 4096/)
     const seen = `for n in $(seq 20); do lifeboat-announce announce; sleep 0.0$n; lifeboat-announce withdraw
       for look in $(seq 10); do ip route show ${PREFIX}; sleep 0.05; done; done`
     const ran = await world.inside('fw', ['sh', '-c', seen])
@@ -190,6 +193,11 @@ async function again(): Promise<void> {
 
 async function status(): Promise<string> {
   return (await world.inside('fw', ['lifeboat-announce', 'status'])).stdout
+}
+
+/** The firewall's route for the prefix, as its kernel has it. */
+async function route(): Promise<string> {
+  return (await world.inside('fw', ['ip', 'route', 'show', PREFIX])).stdout
 }
 
 async function link(machine: string, state: 'up' | 'down'): Promise<void> {
